@@ -1,0 +1,1 @@
+"""The running system: settings, wiring, HTTP, command line."""

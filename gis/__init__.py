@@ -1,0 +1,1 @@
+"""Where things are: divisions, grid cells, sites, positions. Knows nothing of alarms."""
