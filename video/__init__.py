@@ -1,0 +1,1 @@
+"""What it looked like: cameras, motion, people and clips."""
