@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -135,3 +135,112 @@ class Signal:
     text: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     """What else is worth showing, JSON-able: a camera's verdict, a temperature, an action's name."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventMeaning:
+    """What an event code stands for, before the device, the site and the hour are looked at."""
+
+    category: Category
+    priority: Priority
+    opens_alarm: bool
+    name_en: str
+    name_zh: str
+    default_qualifier: Qualifier | None = None
+    """Some codes say new or restore by themselves (SIA ``BR`` is a burglary restore)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Device:
+    """What judging needs to know of the device that speaks: its life, its place and its site's arming."""
+
+    id: int
+    device_id: str
+    status: DeviceStatus
+    test_until: datetime | None
+    zone: str
+    site_id: int | None
+    organisation_id: int | None
+    county: str | None
+    township: str | None
+    village: str | None
+    grid_cell: str | None
+    armed_schedule: tuple[ArmedInterval, ...] | None
+    """None: always armed."""
+    armed_override: bool | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArmedInterval:
+    """A weekly interval in the installation's zone; ``until`` at or before ``since`` runs over midnight."""
+
+    days: frozenset[int]
+    """ISO weekdays on which it begins: 1 Monday to 7 Sunday."""
+    since: time
+    until: time
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alarm:
+    """A condition that needs attention: opened by a signal, joined by its repeats, ended by a person."""
+
+    id: int
+    version: int = 1
+    device_id: int
+    zone: str
+    category: Category
+    event: str
+    priority: Priority
+    active: bool = True
+    """False once restored. A restore never ends an alarm: an infrared sensor restores itself after seconds."""
+    incident_id: int
+    opened_at: datetime
+    last_at: datetime
+    restored_at: datetime | None = None
+    occurrence_count: int = 1
+    last_occurred_at: datetime | None = None
+    """The newest signal's time by the device's own clock, to recognise what arrives out of order."""
+    acknowledged_at: datetime | None = None
+    acknowledged_by: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Incident:
+    """One case to respond to: one or more alarms or a report, a response, a disposition."""
+
+    id: int
+    version: int = 1
+    source: str = "device"
+    state: IncidentState = IncidentState.NEW
+    category: Category
+    priority: Priority
+    verification_level: int = 1
+    """ANSI/TMA AVS-01: 0 no call for service, 1 little information, 2 person likely, 3 property, 4 life."""
+    site_id: int | None
+    opened_at: datetime
+    last_alarm_at: datetime
+    """When its newest alarm opened; alarms of the site within the window after it join the incident."""
+    alarm_count: int = 0
+    active_alarm_count: int = 0
+    handler_id: int | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: int | None = None
+    dispatched_at: datetime | None = None
+    on_scene_at: datetime | None = None
+    resolved_at: datetime | None = None
+    closed_at: datetime | None = None
+    closed_by: int | None = None
+    disposition: Disposition | None = None
+    reopened_count: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """A line of an incident's timeline: what was done, by whom. ``user_id`` None: the system."""
+
+    incident_id: int
+    at: datetime
+    user_id: int | None
+    kind: str
+    text: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,53 @@
+"""Is a site armed at this moment? Motion in an armed site is an alarm, in a disarmed one mere activity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from alarms.model import ArmedInterval
+
+
+def is_armed(schedule: Iterable[ArmedInterval] | None, override: bool | None, local_now: datetime) -> bool:
+    """Tell whether a site is armed at ``local_now`` (aware, in the installation's zone).
+
+    A person's word (``override``) rules over the schedule; no schedule means always armed.
+    """
+    if override is not None:
+        return override
+    if schedule is None:
+        return True
+    clock = local_now.time()
+    today = local_now.isoweekday()
+    yesterday = (local_now - timedelta(days=1)).isoweekday()
+    for interval in schedule:
+        over_midnight = interval.until <= interval.since
+        if today in interval.days and clock >= interval.since and (over_midnight or clock < interval.until):
+            return True
+        if over_midnight and yesterday in interval.days and clock < interval.until:
+            return True
+    return False
+
+
+def parse_schedule(document: Iterable[Mapping[str, Any]] | None) -> tuple[ArmedInterval, ...] | None:
+    """Read ``sites.armed_schedule``: ``[{"days": [1, 7], "from": "21:00", "to": "08:00"}]``.
+
+    Raises ValueError that says which interval is wrong and what would be right.
+    """
+    if document is None:
+        return None
+    intervals = []
+    for number, item in enumerate(document, 1):
+        try:
+            days = frozenset(int(day) for day in item["days"])
+            since, until = time.fromisoformat(item["from"]), time.fromisoformat(item["to"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"armed interval {number}: {error}; right would be "
+                '{"days": [1, 2, 3], "from": "21:00", "to": "08:00"}'
+            ) from error
+        if not days or not days <= frozenset(range(1, 8)):
+            raise ValueError(f"armed interval {number}: days are numbers from 1 (Monday) to 7 (Sunday)")
+        intervals.append(ArmedInterval(days=days, since=since, until=until))
+    return tuple(intervals)
