@@ -1,0 +1,172 @@
+"""Settings: environment variables ``LIANFANG_*``, each typed and described once, here.
+
+Nothing is read at import time: ``load_settings()`` reads the environment when it is called, and what needs a setting
+takes ``Settings`` as an argument. ``docs/settings.md`` is made from this file (``lianfang settings --table``) and a
+test holds the two equal.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "LIANFANG_"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Days = Annotated[int, Field(ge=1)]
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message names it and says what would be right."""
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class Settings(BaseSettings):
+    """All settings of an installation. Unset ``database_url`` / ``mqtt_url`` mean the embedded servers."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    var_dir: Path = Field(Path("var"), description="Folder of this installation's state; may be a link.")
+    database_url: str | None = Field(
+        None,
+        description="PostgreSQL to use, `postgresql://user:password@host/database`. Unset: the embedded one that "
+        "`lianfang up` starts for itself.",
+    )
+    mqtt_url: str | None = Field(
+        None,
+        description="MQTT broker to use, `mqtt://user:password@host:port` or `mqtts://...`. Unset: the embedded one.",
+    )
+
+    http_host: str = Field("127.0.0.1", description="Address that HTTP listens on.")
+    http_port: Port = Field(8400, description="Port that HTTP listens on.")
+    public_url: str | None = Field(
+        None,
+        description="Address that browsers use, when a proxy stands before the server: `https://map.example`.",
+    )
+    session_hours: float = Field(12.0, gt=0, description="Hours after which a sign-in ends.")
+
+    city_code: str = Field(
+        "411200000000",
+        pattern=r"^[0-9]{12}$",
+        description="12-digit division code of the city, the top tier.",
+    )
+    time_zone: str = Field(
+        "Asia/Shanghai", description="Zone that rules schedules, hours of day and ranges over midnight."
+    )
+
+    incident_window_s: int = Field(
+        300, ge=0, description="Alarms of one site within this many seconds become one incident."
+    )
+    intake_batch_size: int = Field(
+        500, ge=1, le=10_000, description="Most messages that the intake stores in one transaction."
+    )
+    intake_receive_maximum: int = Field(
+        2000, ge=1, le=65_535, description="Most messages that the broker hands over unacknowledged."
+    )
+
+    postgres_port: Port | None = Field(
+        None, description="Port of the embedded PostgreSQL on loopback. Unset: a free one, kept from then on."
+    )
+    postgres_bin_dir: Path | None = Field(
+        None, description="Folder with `initdb` and `postgres`. Unset: the newest that is installed."
+    )
+    mqtt_host: str = Field(
+        "127.0.0.1", description="Address that the embedded broker listens on; `0.0.0.0` lets devices in."
+    )
+    mqtt_port: Port | None = Field(
+        None, description="Port of the embedded broker. Unset: a free one, kept from then on."
+    )
+    mqtt_queue_bytes: int = Field(
+        1_073_741_824,
+        ge=1_048_576,
+        description="Bytes of undelivered messages that the embedded broker keeps for one client while it is away.",
+    )
+
+    retention_raw_days: Days = Field(30, description="Days that messages are kept as received.")
+    retention_signals_days: Days = Field(400, description="Days that signals are kept.")
+    retention_changes_days: Days = Field(7, description="Days that the live feed's changes are kept.")
+    retention_audit_days: Days = Field(1095, description="Days that the audit log is kept.")
+
+    basemap_pmtiles: Path | None = Field(None, description="PMTiles file to show below the map.")
+    tianditu_key: str | None = Field(
+        None, description="The operator's own Tianditu key: its tiles below the map."
+    )
+    basemap_amap: bool = Field(False, description="Show AMap's tiles below the map (needs the internet).")
+    tile_cache_mb: int = Field(64, ge=0, description="Memory for made map tiles, in each API process.")
+
+    log_format: LogFormat = Field(
+        LogFormat.AUTO, description="`console`, `json`, or `auto`: console on a terminal, JSON elsewhere."
+    )
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
+        "info", description="Least level that is logged: `debug`, `info`, `warning`, `error`."
+    )
+    disk_warn_percent: float = Field(
+        90.0, gt=0, le=100, description="`lianfang doctor` warns when the disk is fuller than this."
+    )
+
+    @field_validator("var_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"no such time zone: {value!r}; a right one is Asia/Shanghai") from error
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The installation's time zone."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def url(self) -> str:
+        """The address to open in a browser."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = "127.0.0.1" if self.http_host in ("0.0.0.0", "::") else self.http_host  # noqa: S104
+        return f"http://[{host}]:{self.http_port}" if ":" in host else f"http://{host}:{self.http_port}"
+
+
+def load_settings(**given: object) -> Settings:
+    """Read the environment; ``given`` values win over it. Raises ``SettingsError`` in plain words."""
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [
+            f"{PREFIX}{str(item['loc'][0]).upper() if item['loc'] else '?'}: {item['msg']} (given: {item['input']!r})"
+            for item in error.errors()
+        ]
+        raise SettingsError("\n".join(lines)) from error
+
+
+def table() -> str:
+    """The Markdown table of ``docs/settings.md``: variable, default, what it is."""
+    rows = ["| variable | default | what it is |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        text = (
+            "unset"
+            if default is None
+            else str(default).lower()
+            if isinstance(default, bool)
+            else str(default)
+        )
+        rows.append(f"| `{PREFIX}{name.upper()}` | `{text}` | {field.description} |")
+    return "\n".join(rows) + "\n"
