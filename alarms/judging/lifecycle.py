@@ -95,7 +95,7 @@ TRANSITIONS: dict[type[Action], frozenset[IncidentState]] = {
 }
 
 
-class WrongState(Exception):
+class WrongStateError(Exception):
     """The action does not fit the state that the incident is in."""
 
     def __init__(self, action: Action, state: IncidentState) -> None:
@@ -122,9 +122,9 @@ class Step:
 
 
 def step(incident: Incident, action: Action, user_id: int, now: datetime) -> Step:
-    """Apply a person's action. Raises WrongState; touches nothing."""
+    """Apply a person's action. Raises WrongStateError; touches nothing."""
     if incident.state not in TRANSITIONS[type(action)]:
-        raise WrongState(action, incident.state)
+        raise WrongStateError(action, incident.state)
     after = replace(incident, version=incident.version + 1)
 
     def entry(kind: str, text: str = "", **details: object) -> Entry:
@@ -156,7 +156,9 @@ def step(incident: Incident, action: Action, user_id: int, now: datetime) -> Ste
         case OnScene():
             return Step(incident=replace(after, state=ON_SCENE, on_scene_at=now), entry=entry("on_scene"))
         case Resolve(text=text):
-            return Step(incident=replace(after, state=RESOLVED, resolved_at=now), entry=entry("resolved", text))
+            return Step(
+                incident=replace(after, state=RESOLVED, resolved_at=now), entry=entry("resolved", text)
+            )
         case Verify(level=level, text=text):
             priority = verified_priority(incident.priority, level)
             return Step(
@@ -255,7 +257,11 @@ def fold(alarm: Alarm, qualifier: Qualifier, now: datetime, occurred_at: datetim
     A signal older, by the device's own clock, than the newest one seen arrived out of order: it counts as an
     occurrence, and does not turn the state back.
     """
-    stale = occurred_at is not None and alarm.last_occurred_at is not None and occurred_at < alarm.last_occurred_at
+    stale = (
+        occurred_at is not None
+        and alarm.last_occurred_at is not None
+        and occurred_at < alarm.last_occurred_at
+    )
     newest = alarm.last_occurred_at if stale or occurred_at is None else occurred_at
     if qualifier is Qualifier.NEW:
         return replace(

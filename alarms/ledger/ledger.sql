@@ -1,0 +1,136 @@
+-- name: lock_incidents_of
+-- The open incidents of these sites, and those that hold an open alarm of these devices; locked, in the order of ids.
+SELECT id, version, source, state, category, priority, verification_level, site_id, opened_at, last_alarm_at,
+       alarm_count, active_alarm_count, handler_id, acknowledged_at, acknowledged_by, dispatched_at, on_scene_at,
+       resolved_at, closed_at, closed_by, disposition, reopened_count
+  FROM incidents
+ WHERE id = ANY (ARRAY(
+           SELECT id FROM incidents WHERE site_id = ANY (%(site_ids)s::bigint[]) AND closed_at IS NULL
+           UNION
+           SELECT incident_id FROM alarms WHERE device_id = ANY (%(device_ids)s::bigint[]) AND closed_at IS NULL))
+   AND closed_at IS NULL
+ ORDER BY id
+   FOR NO KEY UPDATE;
+
+-- name: lock_incidents
+-- These incidents, as far as they exist and are in scope; locked, in the order of ids.
+SELECT id, version, source, state, category, priority, verification_level, site_id, opened_at, last_alarm_at,
+       alarm_count, active_alarm_count, handler_id, acknowledged_at, acknowledged_by, dispatched_at, on_scene_at,
+       resolved_at, closed_at, closed_by, disposition, reopened_count
+  FROM incidents
+ WHERE id = ANY (%(ids)s::bigint[])
+ ORDER BY id
+   FOR NO KEY UPDATE;
+
+-- name: open_alarms_of
+-- The open alarms of these incidents.
+SELECT id, version, device_id, zone, category, event, priority, active, incident_id, opened_at, last_at, restored_at,
+       occurrence_count, last_occurred_at, acknowledged_at, acknowledged_by
+  FROM alarms
+ WHERE incident_id = ANY (%(ids)s::bigint[]) AND closed_at IS NULL;
+
+-- name: new_ids
+-- Numbers for new incidents and alarms.
+SELECT ARRAY(SELECT nextval('incidents_id_seq') FROM generate_series(1, %(incidents)s::integer)),
+       ARRAY(SELECT nextval('alarms_id_seq') FROM generate_series(1, %(alarms)s::integer));
+
+-- name: insert_incidents
+-- New incidents at their first alarm's device: its place as joined, its own position or its site's.
+INSERT INTO incidents (id, version, source, state, category, priority, verification_level, site_id, position, grid_cell,
+                       county, township, village, organisation_id, opened_at, last_alarm_at, alarm_count,
+                       active_alarm_count)
+SELECT r.id, r.version, r.source, r.state, r.category, r.priority, r.verification_level, r.site_id,
+       coalesce(ST_SetSRID(ST_MakePoint(r.lon, r.lat), 4326), s.position, d.position),
+       r.grid_cell, r.county, r.township, r.village, r.organisation_id, r.opened_at, r.last_alarm_at, r.alarm_count,
+       r.active_alarm_count
+  FROM json_to_recordset(%(rows)s::json) AS r (
+           id bigint, version integer, source text, state text, category text, priority smallint,
+           verification_level smallint, site_id bigint, device_id bigint, lon double precision, lat double precision,
+           grid_cell text, county text, township text, village text, organisation_id bigint, opened_at timestamptz,
+           last_alarm_at timestamptz, alarm_count integer, active_alarm_count integer)
+  LEFT JOIN devices d ON d.id = r.device_id
+  LEFT JOIN sites s ON s.id = r.site_id
+ ORDER BY r.id;
+
+-- name: insert_alarms
+-- New alarms. One that another worker opened meanwhile is left out: the count tells.
+INSERT INTO alarms (id, version, device_id, zone, category, event, priority, active, incident_id, site_id, position,
+                    grid_cell, county, township, village, organisation_id, opened_at, last_at, restored_at,
+                    occurrence_count, last_occurred_at)
+SELECT r.id, r.version, r.device_id, r.zone, r.category, r.event, r.priority, r.active, r.incident_id, r.site_id,
+       coalesce(ST_SetSRID(ST_MakePoint(r.lon, r.lat), 4326), d.position, s.position),
+       r.grid_cell, r.county, r.township, r.village, r.organisation_id, r.opened_at, r.last_at, r.restored_at,
+       r.occurrence_count, r.last_occurred_at
+  FROM json_to_recordset(%(rows)s::json) AS r (
+           id bigint, version integer, device_id bigint, zone text, category text, event text, priority smallint,
+           active boolean, incident_id bigint, site_id bigint, lon double precision, lat double precision,
+           grid_cell text, county text, township text, village text, organisation_id bigint, opened_at timestamptz,
+           last_at timestamptz, restored_at timestamptz, occurrence_count integer, last_occurred_at timestamptz)
+  JOIN devices d ON d.id = r.device_id
+  LEFT JOIN sites s ON s.id = r.site_id
+ ORDER BY r.device_id, r.zone, r.category
+    ON CONFLICT (device_id, zone, category) WHERE closed_at IS NULL DO NOTHING;
+
+-- name: update_incidents
+-- Incidents as they are now.
+UPDATE incidents i
+   SET version = r.version, state = r.state, category = r.category, priority = r.priority,
+       verification_level = r.verification_level, last_alarm_at = r.last_alarm_at, alarm_count = r.alarm_count,
+       active_alarm_count = r.active_alarm_count, handler_id = r.handler_id, acknowledged_at = r.acknowledged_at,
+       acknowledged_by = r.acknowledged_by, dispatched_at = r.dispatched_at, on_scene_at = r.on_scene_at,
+       resolved_at = r.resolved_at, closed_at = r.closed_at, closed_by = r.closed_by, disposition = r.disposition,
+       reopened_count = r.reopened_count
+  FROM json_to_recordset(%(rows)s::json) AS r (
+           id bigint, version integer, state text, category text, priority smallint, verification_level smallint,
+           last_alarm_at timestamptz, alarm_count integer, active_alarm_count integer, handler_id bigint,
+           acknowledged_at timestamptz, acknowledged_by bigint, dispatched_at timestamptz, on_scene_at timestamptz,
+           resolved_at timestamptz, closed_at timestamptz, closed_by bigint, disposition text, reopened_count integer)
+ WHERE i.id = r.id;
+
+-- name: update_alarms
+-- Alarms after repeats and restores.
+UPDATE alarms a
+   SET version = r.version, active = r.active, last_at = r.last_at, restored_at = r.restored_at,
+       occurrence_count = r.occurrence_count, last_occurred_at = r.last_occurred_at
+  FROM json_to_recordset(%(rows)s::json) AS r (
+           id bigint, version integer, active boolean, last_at timestamptz, restored_at timestamptz,
+           occurrence_count integer, last_occurred_at timestamptz)
+ WHERE a.id = r.id;
+
+-- name: insert_entries
+-- Lines of the incidents' timelines.
+INSERT INTO incident_entries (incident_id, at, user_id, kind, text, details)
+SELECT r.incident_id, r.at, r.user_id, r.kind, r.text, r.details
+  FROM json_to_recordset(%(rows)s::json) WITH ORDINALITY AS r (
+           incident_id bigint, at timestamptz, user_id bigint, kind text, text text, details jsonb, n bigint)
+ ORDER BY n;
+
+-- name: acknowledge_alarms_of
+-- A person has taken the incident on, and its open alarms with it.
+UPDATE alarms SET version = version + 1, acknowledged_at = %(now)s, acknowledged_by = %(user_id)s
+ WHERE incident_id = ANY (%(ids)s::bigint[]) AND closed_at IS NULL AND acknowledged_at IS NULL
+RETURNING id;
+
+-- name: close_alarms_of
+-- The incident is closed, and its open alarms with it.
+UPDATE alarms
+   SET version = version + 1, closed_at = %(now)s, acknowledged_at = coalesce(acknowledged_at, %(now)s),
+       acknowledged_by = coalesce(acknowledged_by, %(user_id)s)
+ WHERE incident_id = ANY (%(ids)s::bigint[]) AND closed_at IS NULL
+RETURNING id;
+
+-- name: insert_report
+-- An incident by hand: a telephone call. Its place is its site's, or is joined from the point.
+INSERT INTO incidents (version, source, state, category, priority, title, site_id, position, grid_cell, county, township,
+                       village, organisation_id, opened_at, last_alarm_at, caller_name, caller_phone)
+SELECT 1, 'operator', 'new', %(category)s, %(priority)s, %(title)s, s.id, coalesce(s.position, p.point),
+       coalesce(s.grid_cell, l.grid_cell), coalesce(s.county, l.county), coalesce(s.township, l.township),
+       coalesce(s.village, l.village), s.organisation_id, %(now)s, %(now)s, %(caller_name)s, %(caller_phone)s
+  FROM (SELECT ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326) AS point) p
+  LEFT JOIN sites s ON s.id = %(site_id)s
+  LEFT JOIN LATERAL locate(p.point) l ON p.point IS NOT NULL
+RETURNING id;
+
+-- name: append_changes
+-- The last act of every transaction that changed anything: number the changes, wake the feed.
+SELECT append_changes(%(incidents)s::bigint[], %(alarms)s::bigint[], '{}', %(now)s);

@@ -1,0 +1,1 @@
+"""What people do about incidents. Same log, same feed, same rules as what devices do."""
