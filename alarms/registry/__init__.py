@@ -1,0 +1,1 @@
+"""The registry: devices, their places, people, credentials."""

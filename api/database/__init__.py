@@ -1,0 +1,1 @@
+"""The database: connections with a role, migrations."""

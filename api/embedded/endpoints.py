@@ -1,0 +1,92 @@
+"""Where this installation's database and broker are: the settings' own, or the embedded ones that run now.
+
+`lianfang up` writes ``var/endpoints.json`` (mode 0600) while its servers run, so that every other command finds them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from api.embedded.mosquitto import Login
+from api.settings import PREFIX, Settings, SettingsError
+
+FILE = "endpoints.json"
+START = "start the embedded one with `lianfang up` (or ./run demo)"
+
+
+class NotRunning(Exception):  # noqa: N818 - a state of the world, which passes
+    """Neither a setting nor a running `lianfang up` tells where the server is."""
+
+
+def publish(var_dir: Path, *, database_url: str | None, logins: dict[str, Login]) -> None:
+    """Write what runs here."""
+    values = {
+        "database_url": database_url,
+        "logins": {
+            name: {"host": one.host, "port": one.port, "username": one.username, "password": one.password}
+            for name, one in logins.items()
+        },
+    }
+    temporary = var_dir / f".{FILE}.new"
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(
+        os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as file:
+        json.dump(values, file)
+    temporary.replace(var_dir / FILE)
+
+
+def withdraw(var_dir: Path) -> None:
+    """Nothing embedded runs here any more."""
+    (var_dir / FILE).unlink(missing_ok=True)
+
+
+def database_url(settings: Settings) -> str:
+    """The database's URL. Raises ``NotRunning``."""
+    if settings.database_url:
+        return settings.database_url
+    url = _published(settings.var_dir).get("database_url")
+    if not isinstance(url, str):
+        raise NotRunning(f"no database: set {PREFIX}DATABASE_URL, or {START}")
+    return url
+
+
+def mqtt_login(settings: Settings, username: str = "intake") -> Login:
+    """The broker and a login at it: the one in ``LIANFANG_MQTT_URL``, or the embedded broker's ``username``."""
+    if settings.mqtt_url:
+        return parse_mqtt_url(settings.mqtt_url)
+    logins = _published(settings.var_dir).get("logins")
+    found = logins.get(username) if isinstance(logins, dict) else None
+    if not found:
+        raise NotRunning(f"no broker: set {PREFIX}MQTT_URL, or {START}")
+    return Login(**found)
+
+
+def parse_mqtt_url(url: str) -> Login:
+    """``mqtt://user:password@host:port`` (``mqtts://`` for TLS). Raises ``SettingsError``."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+        raise SettingsError(f"{PREFIX}MQTT_URL must look like mqtt://user:password@host:1883 (or mqtts://)")
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}MQTT_URL: the port must be a number from 1 to 65535") from error
+    tls = parts.scheme == "mqtts"
+    return Login(
+        parts.hostname,
+        port or (8883 if tls else 1883),
+        unquote(parts.username or ""),
+        unquote(parts.password or ""),
+        tls,
+    )
+
+
+def _published(var_dir: Path) -> dict[str, object]:
+    try:
+        values: object = json.loads((var_dir / FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return values if isinstance(values, dict) else {}

@@ -1,0 +1,176 @@
+"""The embedded MQTT broker: its settings, its logins, who may publish and read what."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from alarms.registry import credentials
+from api.embedded import EmbeddedError
+from api.embedded.accounts import Account, server_account
+from api.embedded.ports import is_free, kept_port, listens
+from api.embedded.secrets import kept_secret
+
+INSTALL = "install it: apt-get install mosquitto, or let ./run do it"
+
+# Topics as docs/contracts.md has them. mosquitto checks reading at delivery, by the message's own topic, so a shared
+# subscription ($share/...) needs no line of its own.
+ACCESS = """\
+# Written at every start by api/embedded/mosquitto.py.
+# Every login is a device's: it speaks for itself and hears what is said to it.
+pattern write lianfang/v1/%u/signal
+pattern write lianfang/v1/%u/state
+pattern write lianfang/v1/%u/position
+pattern read lianfang/v1/%u/ack
+pattern read lianfang/v1/%u/command
+pattern readwrite gw/%u/#
+
+# A stranger's device, before it is adopted.
+user enrol
+topic write enrol/#
+
+# The receiver.
+user intake
+topic read lianfang/v1/#
+topic read gw/#
+topic read enrol/#
+topic write lianfang/v1/+/ack
+topic write lianfang/v1/+/command
+
+# Simulator and benchmarks: any device's messages.
+user demo
+topic write lianfang/v1/+/signal
+topic write lianfang/v1/+/state
+topic write lianfang/v1/+/position
+topic read lianfang/v1/+/ack
+topic read lianfang/v1/+/command
+topic write gw/#
+topic write enrol/#
+"""
+
+AUTOSAVE_CHANGES = 20_000
+"""Messages after which the broker writes its store: see docs/decisions/0004-broker-persistence.md."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A login at a broker, and where it is."""
+
+    host: str
+    port: int
+    username: str
+    password: str
+    tls: bool = False
+
+
+class EmbeddedMosquitto:
+    """One embedded broker."""
+
+    name = "mosquitto"
+    stop_signal = signal.SIGTERM  # writes its store, then leaves
+    stop_timeout_s = 30.0
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        receive_maximum: int = 2000,
+        queue_bytes: int = 1_073_741_824,
+    ) -> None:
+        self.folder = folder
+        self.host = host
+        self._wanted_port = port
+        self._receive_maximum = receive_maximum
+        self._queue_bytes = queue_bytes
+        self.account: Account = server_account("mosquitto")
+        self.port = 0
+
+    def prepare(self) -> None:
+        """Make folder, logins, rights and settings; choose the port."""
+        program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+        if program is None:
+            raise EmbeddedError(f"the broker mosquitto is not installed: {INSTALL}")
+        self._program = program
+        self.account.folder(self.folder)
+        self.folder = self.folder.resolve()
+        self.account.require_way_to(self.folder)
+        store = self.account.folder(self.folder / "store")
+        self.port = kept_port(self.folder / "port", self.host, self._wanted_port)
+        if not is_free(self.host, self.port):
+            raise EmbeddedError(
+                f"the port {self.port} for the embedded broker is taken by another program: "
+                f"choose another with LIANFANG_MQTT_PORT, or unset it"
+            )
+        if not (self.folder / "passwords").exists():
+            self.write_credentials([])
+        self.account.write(self.folder / "access", ACCESS)
+        settings = [
+            "# Written at every start by api/embedded/mosquitto.py.",
+            f"listener {self.port} {self.host}",
+            "allow_anonymous false",
+            f"password_file {self.folder / 'passwords'}",
+            f"acl_file {self.folder / 'access'}",
+            "persistence true",
+            f"persistence_location {store}/",
+            "autosave_on_changes true",
+            f"autosave_interval {AUTOSAVE_CHANGES}",
+            "max_queued_messages 0",  # the default of 1,000 drops what it has confirmed
+            f"max_queued_bytes {self._queue_bytes}",
+            f"max_inflight_messages {self._receive_maximum}",  # the default of 20 stalls batches
+            "set_tcp_nodelay true",
+            "message_size_limit 1048576",
+            "log_dest stderr",
+            "log_type error",
+            "log_type warning",
+            "log_type notice",
+            "connection_messages false",
+        ]
+        self.account.write(self.folder / "mosquitto.conf", "\n".join(settings) + "\n")
+
+    def command(self) -> list[str]:
+        """What to start."""
+        return self.account.command([self._program, "-c", str(self.folder / "mosquitto.conf")])
+
+    def is_ready(self) -> bool:
+        """Whether the broker answers."""
+        return listens(self.local_host, self.port)
+
+    @property
+    def local_host(self) -> str:
+        """The address that programs on this machine use."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+
+    def login(self, username: str) -> Login:
+        """A login of the installation itself: ``intake``, ``enrol`` or ``demo``."""
+        if username not in credentials.RESERVED_USERNAMES:
+            raise ValueError(f"{username!r} is no login of the installation")
+        return Login(self.local_host, self.port, username, kept_secret(self.folder / f"{username}.password"))
+
+    def write_credentials(self, devices: Iterable[tuple[str, str]]) -> int:
+        """Write the password file: the installation's logins and ``(device_id, $7$ hash)`` of each device.
+
+        Returns how many devices. A running broker reads it when told (``reload``).
+        """
+        lines = [
+            credentials.password_line(
+                name, credentials.hash_password(kept_secret(self.folder / f"{name}.password"))
+            )
+            for name in sorted(credentials.RESERVED_USERNAMES)
+        ]
+        own = len(lines)
+        for device_id, hashed in devices:
+            credentials.check_username(device_id)
+            lines.append(credentials.password_line(device_id, hashed))
+        self.account.write(self.folder / "passwords", "\n".join(lines) + "\n")
+        return len(lines) - own
+
+    @staticmethod
+    def reload(pid: int) -> None:
+        """Tell the running broker to read logins and rights again; connections stay."""
+        os.kill(pid, signal.SIGHUP)

@@ -1,0 +1,48 @@
+"""A free port, chosen once and kept: devices and scripts hold on to it."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def any_free(host: str) -> int:
+    """A port that is free now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def kept_port(file: Path, host: str, wanted: int | None) -> int:
+    """The port to listen on: the wanted one, else the one kept in ``file`` while it is free, else a new free one."""
+    port = wanted
+    if port is None and file.exists():
+        kept = file.read_text(encoding="ascii").strip()
+        if kept.isdigit() and is_free(host, int(kept)):
+            port = int(kept)
+    if port is None:
+        port = any_free(host)
+    file.write_text(f"{port}\n", encoding="ascii")
+    return port
+
+
+def listens(host: str, port: int, timeout_s: float = 1.0) -> bool:
+    """Whether something answers a connection there."""
+    try:
+        socket.create_connection((host, port), timeout=timeout_s).close()
+    except OSError:
+        return False
+    return True
