@@ -243,4 +243,4 @@ class Entry:
     user_id: int | None
     kind: str
     text: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)

@@ -33,6 +33,16 @@ class Work:
     places: dict[int, tuple[Device, Position | None]]
     """By alarm id: the device as it was placed, and the signal's own position if it brought one."""
 
+    @property
+    def incident_ids(self) -> list[int]:
+        """Of every incident that is new or changed."""
+        return [incident.id for incident in (*self.new_incidents, *self.changed_incidents)]
+
+    @property
+    def alarm_ids(self) -> list[int]:
+        """Of every alarm that is new or changed."""
+        return [alarm.id for alarm in (*self.new_alarms, *self.changed_alarms)]
+
 
 class Docket:
     """What is open at the sites and devices of a batch."""
@@ -177,5 +187,3 @@ def _entry(alarm: Alarm, now: datetime, kind: str, event: str) -> Entry:
         "priority": int(alarm.priority),
     }
     return Entry(incident_id=alarm.incident_id, at=now, user_id=None, kind=kind, details=details)
-
-

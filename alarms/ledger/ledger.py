@@ -43,7 +43,9 @@ def _alarm(**row: Any) -> Alarm:
     return Alarm(**row)
 
 
-def lock_open(conn: Connection[Any], site_ids: Collection[int], device_ids: Collection[int]) -> list[Incident]:
+def lock_open(
+    conn: Connection[Any], site_ids: Collection[int], device_ids: Collection[int]
+) -> list[Incident]:
     """Lock the open incidents of these sites and devices, and return them."""
     with conn.cursor(row_factory=kwargs_row(_incident)) as cur:
         return cur.execute(
@@ -74,8 +76,8 @@ def new_ids(conn: Connection[Any], incidents: int, alarms: int) -> tuple[Sequenc
     return row[0], row[1]
 
 
-def save(conn: Connection[Any], work: Work, now: datetime) -> None:
-    """Write a batch's work, and its changes last. Raises OpenedMeanwhileError when a new alarm is open already."""
+def save(conn: Connection[Any], work: Work) -> None:
+    """Write a batch's work; the caller appends the changes. Raises OpenedMeanwhileError for a lost race."""
     place_of_incident = {alarm.incident_id: work.places[alarm.id] for alarm in reversed(work.new_alarms)}
     if work.new_incidents:
         rows = [_row(i, INCIDENT_FIELDS) | _place(*place_of_incident[i.id]) for i in work.new_incidents]
@@ -89,12 +91,6 @@ def save(conn: Connection[Any], work: Work, now: datetime) -> None:
             SQL["update_alarms"], {"rows": _json([_row(a, ALARM_FIELDS) for a in work.changed_alarms])}
         )
     save_incidents(conn, work.changed_incidents, work.entries)
-    append_changes(
-        conn,
-        [i.id for i in (*work.new_incidents, *work.changed_incidents)],
-        [a.id for a in (*work.new_alarms, *work.changed_alarms)],
-        now,
-    )
 
 
 def save_incidents(conn: Connection[Any], incidents: Sequence[Incident], entries: Sequence[Entry]) -> None:
@@ -105,12 +101,16 @@ def save_incidents(conn: Connection[Any], incidents: Sequence[Incident], entries
         conn.execute(SQL["insert_entries"], {"rows": _json([_row(e, ENTRY_FIELDS) for e in entries])})
 
 
-def acknowledge_alarms(conn: Connection[Any], incident_ids: Sequence[int], user_id: int, now: datetime) -> list[int]:
+def acknowledge_alarms(
+    conn: Connection[Any], incident_ids: Sequence[int], user_id: int, now: datetime
+) -> list[int]:
     """Acknowledge the open alarms of these incidents; returns the ids of those that were not yet."""
     return _changed_alarms(conn, "acknowledge_alarms_of", incident_ids, user_id, now)
 
 
-def close_alarms(conn: Connection[Any], incident_ids: Sequence[int], user_id: int, now: datetime) -> list[int]:
+def close_alarms(
+    conn: Connection[Any], incident_ids: Sequence[int], user_id: int, now: datetime
+) -> list[int]:
     """Close the open alarms of these incidents; returns their ids."""
     return _changed_alarms(conn, "close_alarms_of", incident_ids, user_id, now)
 

@@ -80,7 +80,9 @@ def act(
     for incident_id in asked:
         incident = found.get(incident_id)
         if incident is None:
-            outcomes.append(_refused(incident_id, Refusal.NOT_FOUND, "there is no such incident in your scope"))
+            outcomes.append(
+                _refused(incident_id, Refusal.NOT_FOUND, "there is no such incident in your scope")
+            )
         elif expected_version is not None and incident.version != expected_version:
             detail = f"it is at version {incident.version}, you saw version {expected_version}"
             outcomes.append(_refused(incident_id, Refusal.CHANGED_MEANWHILE, detail))

@@ -40,7 +40,7 @@ CREATE INDEX devices_position ON devices USING gist (position);
 CREATE TABLE device_states (
     device_id       bigint PRIMARY KEY REFERENCES devices (id) ON DELETE CASCADE,
     online          boolean,
-    last_seen_at    timestamptz NOT NULL,
+    last_seen_at    timestamptz,                                  -- NULL: only a retained message told of it
     battery_percent real,
     rssi_dbm        real,
     clock_offset_s  double precision                              -- device clock minus ours, at the last timed signal
