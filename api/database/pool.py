@@ -22,7 +22,7 @@ Role = Literal["owner", "intake", "api"]
 CONNECT_TIMEOUT_S = 5
 
 
-class DatabaseUnavailable(Exception):  # noqa: N818 - a state of the world, which passes
+class DatabaseUnavailable(psycopg.OperationalError):
     """The database cannot be reached now; the same call may succeed later."""
 
 

@@ -101,7 +101,7 @@ class EmbeddedMosquitto:
         self.folder = self.folder.resolve()
         self.account.require_way_to(self.folder)
         store = self.account.folder(self.folder / "store")
-        self.port = kept_port(self.folder / "port", self.host, self._wanted_port)
+        self.port = kept_port(self.folder / "port", self.host, self._wanted_port or self.port or None)
         if not is_free(self.host, self.port):
             raise EmbeddedError(
                 f"the port {self.port} for the embedded broker is taken by another program: "

@@ -111,7 +111,7 @@ class EmbeddedPostgres:
         else:
             self._initdb()
         self._clear_stale_lock()
-        self.port = kept_port(self.folder / "port", HOST, self._wanted_port)
+        self.port = kept_port(self.folder / "port", HOST, self._wanted_port or self.port or None)
         if not is_free(HOST, self.port):
             raise EmbeddedError(
                 f"the port {self.port} for the embedded PostgreSQL is taken by another program: "
@@ -136,7 +136,7 @@ class EmbeddedPostgres:
                         sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension))
                     )
         except psycopg.OperationalError:
-            return False
+            return False  # not yet; what it says itself is in its log
         return True
 
     @property

@@ -1,0 +1,132 @@
+"""The supervisor with real processes: restarts, order of stopping, nothing left behind."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from api.services import Service, ServiceError, Supervisor
+
+ROOT = Path(__file__).parents[2]
+ANNOUNCE = "from api.ready import announce_ready; announce_ready(); "
+FOREVER = "import signal; signal.pause()"
+
+
+def python(code: str) -> Callable[[], list[str]]:
+    return lambda: ["setpriv", "--pdeathsig=TERM", "--", sys.executable, "-c", code]
+
+
+async def until(holds: Callable[[], bool], timeout_s: float = 20) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        await asyncio.sleep(0.02)
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+async def test_a_killed_service_runs_again_and_stop_leaves_nothing(tmp_path: Path) -> None:
+    said: list[str] = []
+    supervisor = Supervisor(tmp_path, said.append)
+    await supervisor.start(Service(name="bell", command=python(ANNOUNCE + FOREVER)))
+    first = supervisor.pid("bell")
+    assert first
+    os.kill(first, signal.SIGKILL)
+    await until(
+        lambda: supervisor.pid("bell") not in (None, first) and any("again after" in line for line in said)
+    )
+    second = supervisor.pid("bell")
+    assert second
+    await supervisor.stop()
+    assert is_gone(first)
+    assert is_gone(second)
+    assert said[0] == "bell was ended by SIGKILL; it is started again"
+
+
+async def test_one_that_dies_at_its_start_is_told_with_its_last_words(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path, print)
+    with pytest.raises(ServiceError, match=r"(?s)bell ended with exit code 3.*no clapper"):
+        await supervisor.start(
+            Service(name="bell", command=python("print('no clapper'); raise SystemExit(3)"))
+        )
+    await supervisor.stop()
+
+
+async def test_one_that_is_never_ready_is_given_up(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path, print)
+    with pytest.raises(ServiceError, match=r"not ready within 0\.3 s"):
+        await supervisor.start(Service(name="bell", command=python(FOREVER), start_timeout_s=0.3))
+    await supervisor.stop()
+
+
+async def test_the_last_started_stops_first_and_the_deaf_is_killed(tmp_path: Path) -> None:
+    said: list[str] = []
+    order = tmp_path / "order"
+    leaves = f"import signal,sys; signal.signal(15, lambda *a: (open({str(order)!r}, 'a').write(NAME), sys.exit()));"
+    supervisor = Supervisor(tmp_path, said.append)
+    for name in ("a", "b"):
+        code = f"NAME={name!r};" + leaves + ANNOUNCE + FOREVER
+        await supervisor.start(Service(name=name, command=python(code)))
+    deaf = "import signal; signal.signal(15, signal.SIG_IGN);" + ANNOUNCE + "\nwhile True: signal.pause()"
+    await supervisor.start(Service(name="deaf", command=python(deaf), stop_timeout_s=0.3))
+    await supervisor.stop()
+    assert order.read_text() == "ba"
+    assert said == ["deaf did not stop within 0.3 s and is killed"]
+
+
+async def test_asked_to_stop_while_starting_it_returns(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path, print)
+    started = asyncio.create_task(supervisor.start(Service(name="slow", command=python(FOREVER))))
+    await until(lambda: supervisor.pid("slow") is not None)
+    supervisor.stopping.set()
+    await asyncio.wait_for(started, 5)
+    await supervisor.stop()
+
+
+async def test_lines_are_kept_and_shown(tmp_path: Path) -> None:
+    said: list[str] = []
+    supervisor = Supervisor(tmp_path, said.append)
+    assert (
+        await supervisor.run_once(
+            Service(name="bell", command=python("print('ding'); print('dong')"), echo=True)
+        )
+        == 0
+    )
+    assert said == ["bell | ding", "bell | dong"]
+    assert (tmp_path / "bell.log").read_text() == "ding\ndong\n"
+    await supervisor.stop()
+
+
+def test_a_killed_supervisor_leaves_no_process(tmp_path: Path) -> None:
+    """kill -9 of the supervisor itself: what it started ends by itself."""
+    code = f"""
+import asyncio, sys
+sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from api.services import Service, Supervisor
+from tests.integration.test_services import python, ANNOUNCE, FOREVER
+async def main():
+    supervisor = Supervisor(Path({str(tmp_path)!r}), print)
+    await supervisor.start(Service(name="bell", command=python(ANNOUNCE + FOREVER)))
+    print(supervisor.pid("bell"), flush=True)
+    await supervisor.stopping.wait()
+asyncio.run(main())
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout
+    child = int(process.stdout.readline())
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    asyncio.run(until(lambda: is_gone(child)))
