@@ -10,7 +10,7 @@ REASON_LIMIT = 300
 EXCERPT_LIMIT = 40
 
 
-class UndecodableMessage(ValueError):
+class UndecodableMessage(ValueError):  # noqa: N818  the name says what happened to operators
     """A message that no decoder understands; it is kept, marked rejected and shown to operators.
 
     The text says what was wrong, where in the payload, and what would be right. It is bounded, and quotes at
