@@ -8,6 +8,8 @@ from typing import Any
 
 from alarms.model import ArmedInterval
 
+RIGHT = 'right would be {"days": [1, 2, 3], "from": "21:00", "to": "08:00"}'
+
 
 def is_armed(schedule: Iterable[ArmedInterval] | None, override: bool | None, local_now: datetime) -> bool:
     """Tell whether a site is armed at ``local_now`` (aware, in the installation's zone).
@@ -37,16 +39,17 @@ def parse_schedule(document: Iterable[Mapping[str, Any]] | None) -> tuple[ArmedI
     """
     if document is None:
         return None
+    if not isinstance(document, list | tuple):
+        raise ValueError(f"an armed schedule is a list of intervals; {RIGHT}")
     intervals = []
     for number, item in enumerate(document, 1):
         try:
             days = frozenset(int(day) for day in item["days"])
             since, until = time.fromisoformat(item["from"]), time.fromisoformat(item["to"])
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"armed interval {number}: {error}; right would be "
-                '{"days": [1, 2, 3], "from": "21:00", "to": "08:00"}'
-            ) from error
+            raise ValueError(f"armed interval {number}: {error}; {RIGHT}") from error
+        if since.tzinfo is not None or until.tzinfo is not None:
+            raise ValueError(f"armed interval {number}: times are local, without an offset; {RIGHT}")
         if not days or not days <= frozenset(range(1, 8)):
             raise ValueError(f"armed interval {number}: days are numbers from 1 (Monday) to 7 (Sunday)")
         intervals.append(ArmedInterval(days=days, since=since, until=until))
