@@ -46,7 +46,9 @@ def _alarm(**row: Any) -> Alarm:
 def lock_open(
     conn: Connection[Any], site_ids: Collection[int], device_ids: Collection[int]
 ) -> list[Incident]:
-    """Lock the open incidents of these sites and devices, and return them."""
+    """Lock these sites against new incidents, then the open incidents of sites and devices, and return them."""
+    if site_ids:
+        conn.execute(SQL["lock_sites"], {"site_ids": list(site_ids)})
     with conn.cursor(row_factory=kwargs_row(_incident)) as cur:
         return cur.execute(
             SQL["lock_incidents_of"], {"site_ids": list(site_ids), "device_ids": list(device_ids)}

@@ -1,3 +1,8 @@
+-- name: lock_sites
+-- One worker at a time opens incidents at a site: no row stands for an incident that does not exist yet.
+SELECT pg_advisory_xact_lock(4112000000000000 + site_id)
+  FROM (SELECT unnest(%(site_ids)s::bigint[]) AS site_id ORDER BY site_id) s;
+
 -- name: lock_incidents_of
 -- The open incidents of these sites, and those that hold an open alarm of these devices; locked, in the order of ids.
 SELECT id, version, source, state, category, priority, verification_level, site_id, opened_at, last_alarm_at,
@@ -101,8 +106,9 @@ UPDATE alarms a
 -- Lines of the incidents' timelines.
 INSERT INTO incident_entries (incident_id, at, user_id, kind, text, details)
 SELECT r.incident_id, r.at, r.user_id, r.kind, r.text, r.details
-  FROM json_to_recordset(%(rows)s::json) WITH ORDINALITY AS r (
-           incident_id bigint, at timestamptz, user_id bigint, kind text, text text, details jsonb, n bigint)
+  FROM ROWS FROM (json_to_recordset(%(rows)s::json) AS (
+           incident_id bigint, at timestamptz, user_id bigint, kind text, text text, details jsonb))
+       WITH ORDINALITY AS r (incident_id, at, user_id, kind, text, details, n)
  ORDER BY n;
 
 -- name: acknowledge_alarms_of

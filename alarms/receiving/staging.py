@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
-from psycopg import Connection
+from psycopg import Connection, sql
 
 from alarms.judging.classify import Judgement
 from alarms.model import Device, RawMessage, Signal
@@ -46,8 +46,12 @@ class _Ids:
 
 
 def prepare(conn: Connection[Any]) -> None:
-    """Create the connection's staging tables; once after connecting."""
+    """Make a new connection ready for the intake: its staging tables, and its plans."""
     conn.execute(SQL["staging"])
+    # All that the intake reads is looked up by key, a batch of keys in big tables. With the statistics of a young or
+    # a fast growing table the planner would rather read all that is open; this says that it must not.
+    for plan in ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "jit"):
+        conn.execute(sql.SQL("SET {} = off").format(sql.Identifier(plan)))
 
 
 def store(conn: Connection[Any], letters: Sequence[Stored]) -> None:

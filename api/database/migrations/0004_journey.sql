@@ -188,7 +188,7 @@ CREATE TABLE changes (
     version    integer NOT NULL,
     scope_keys text[] NOT NULL,                                   -- who may see it now: see 0005_scope.sql
     old_keys   text[],                                            -- who could see it before, where that differs
-    document   jsonb NOT NULL,                                    -- the object as lists and snapshots show it
+    document   json NOT NULL,                                     -- the object as lists and snapshots show it
     PRIMARY KEY (at, seq)
 ) PARTITION BY RANGE (at);
 CREATE TABLE changes_default PARTITION OF changes DEFAULT;

@@ -6,9 +6,9 @@
 
 CREATE FUNCTION scope_keys(county text, township text, village text, organisation_id bigint) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT ARRAY['*', county, township, village,
-                 '*@' || organisation_id, county || '@' || organisation_id,
-                 township || '@' || organisation_id, village || '@' || organisation_id]
+    SELECT ARRAY['*', county, township, village,           -- ::text, or the function could not be inlined
+                 '*@' || organisation_id::text, county || '@' || organisation_id::text,
+                 township || '@' || organisation_id::text, village || '@' || organisation_id::text]
 $$;
 
 -- The keys of this transaction's user; NULL (nothing visible) where none was set.
@@ -26,7 +26,7 @@ $$;
 CREATE FUNCTION grant_key(division_code text, organisation_id bigint) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN division_code IS NULL OR division_code LIKE '%00000000' THEN '*' ELSE division_code END
-           || coalesce('@' || organisation_id, '')
+           || coalesce('@' || organisation_id::text, '')
 $$;
 
 -- Sets this transaction's user and scope from the grants in force; returns the keys. The one door for the api role.

@@ -1,66 +1,57 @@
 -- An object as lists, snapshots and the live feed all show it: defined once, here, so that
 -- snapshot + changes == a fresh snapshot. Times come out in the session's zone, which the pool sets to UTC.
 
-CREATE FUNCTION lon_lat(point geometry) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+-- (row_to_json of a row: json_build_object with as many fields took four times as long.)
+
+CREATE FUNCTION lon_lat(point geometry) RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN point IS NOT NULL
-           THEN jsonb_build_array(round(ST_X(point)::numeric, 6), round(ST_Y(point)::numeric, 6)) END
+           THEN json_build_array(round(ST_X(point)::numeric, 6), round(ST_Y(point)::numeric, 6)) END
 $$;
 
 CREATE VIEW incident_documents WITH (security_invoker = true) AS
 SELECT i.id, i.version, i.closed_at IS NULL AS open,
        scope_keys(i.county, i.township, i.village, i.organisation_id) AS scope_keys,
-       jsonb_build_object(
-           'id', i.id, 'version', i.version, 'source', i.source, 'state', i.state, 'category', i.category,
-           'priority', i.priority, 'verification_level', i.verification_level, 'title', i.title,
-           'site', CASE WHEN s.id IS NOT NULL THEN jsonb_build_object(
-               'id', s.id, 'name', s.name, 'kind', s.kind, 'address', s.address, 'unit', s.unit,
-               'synthetic', s.synthetic) END,
-           'position', lon_lat(i.position), 'grid_cell', i.grid_cell,
-           'county', i.county, 'township', i.township, 'village', i.village, 'organisation_id', i.organisation_id,
-           'opened_at', i.opened_at, 'last_alarm_at', i.last_alarm_at,
-           'alarm_count', i.alarm_count, 'active_alarm_count', i.active_alarm_count,
-           'handler', CASE WHEN h.id IS NOT NULL THEN jsonb_build_object('id', h.id, 'name', h.display_name) END,
-           'acknowledged_at', i.acknowledged_at, 'dispatched_at', i.dispatched_at, 'on_scene_at', i.on_scene_at,
-           'resolved_at', i.resolved_at, 'closed_at', i.closed_at, 'disposition', i.disposition,
-           'reopened_count', i.reopened_count
-       ) AS document
+       row_to_json(d) AS document
   FROM incidents i
   LEFT JOIN sites s ON s.id = i.site_id
-  LEFT JOIN users h ON h.id = i.handler_id;
+  LEFT JOIN users h ON h.id = i.handler_id
+ CROSS JOIN LATERAL (
+       SELECT i.id, i.version, i.source, i.state, i.category, i.priority, i.verification_level, i.title,
+              CASE WHEN s.id IS NOT NULL THEN json_build_object(
+                  'id', s.id, 'name', s.name, 'kind', s.kind, 'address', s.address, 'unit', s.unit,
+                  'synthetic', s.synthetic) END AS site,
+              lon_lat(i.position) AS position, i.grid_cell, i.county, i.township, i.village, i.organisation_id,
+              i.opened_at, i.last_alarm_at, i.alarm_count, i.active_alarm_count,
+              CASE WHEN h.id IS NOT NULL THEN json_build_object('id', h.id, 'name', h.display_name) END AS handler,
+              i.acknowledged_at, i.dispatched_at, i.on_scene_at, i.resolved_at, i.closed_at, i.disposition,
+              i.reopened_count) d;
 
 CREATE VIEW alarm_documents WITH (security_invoker = true) AS
 SELECT a.id, a.version, a.closed_at IS NULL AS open,
        scope_keys(a.county, a.township, a.village, a.organisation_id) AS scope_keys,
-       jsonb_build_object(
-           'id', a.id, 'version', a.version, 'incident_id', a.incident_id, 'category', a.category, 'event', a.event,
-           'priority', a.priority, 'active', a.active, 'zone', a.zone,
-           'device', jsonb_build_object('id', d.id, 'device_id', d.device_id, 'name', d.name, 'kind', d.kind),
-           'site_id', a.site_id, 'position', lon_lat(a.position), 'grid_cell', a.grid_cell,
-           'county', a.county, 'township', a.township, 'village', a.village, 'organisation_id', a.organisation_id,
-           'opened_at', a.opened_at, 'last_at', a.last_at, 'restored_at', a.restored_at,
-           'occurrence_count', a.occurrence_count, 'acknowledged_at', a.acknowledged_at,
-           'shelved_until', a.shelved_until, 'closed_at', a.closed_at
-       ) AS document
+       row_to_json(x) AS document
   FROM alarms a
-  JOIN devices d ON d.id = a.device_id;
+  JOIN devices d ON d.id = a.device_id
+ CROSS JOIN LATERAL (
+       SELECT a.id, a.version, a.incident_id, a.category, a.event, a.priority, a.active, a.zone,
+              json_build_object('id', d.id, 'device_id', d.device_id, 'name', d.name, 'kind', d.kind) AS device,
+              a.site_id, lon_lat(a.position) AS position, a.grid_cell, a.county, a.township, a.village,
+              a.organisation_id, a.opened_at, a.last_at, a.restored_at, a.occurrence_count, a.acknowledged_at,
+              a.shelved_until, a.closed_at) x;
 
 CREATE VIEW device_documents WITH (security_invoker = true) AS
 SELECT d.id, d.version, d.status <> 'retired' AS open,
        scope_keys(d.county, d.township, d.village, d.organisation_id) AS scope_keys,
-       jsonb_build_object(
-           'id', d.id, 'version', d.version, 'device_id', d.device_id, 'kind', d.kind, 'name', d.name,
-           'protocol', d.protocol, 'gateway_id', d.gateway_id, 'external_id', d.external_id, 'site_id', d.site_id,
-           'organisation_id', d.organisation_id, 'zone', d.zone, 'position', lon_lat(coalesce(d.position, s.position)),
-           'source_crs', d.source_crs, 'grid_cell', d.grid_cell,
-           'county', d.county, 'township', d.township, 'village', d.village,
-           'status', d.status, 'test_until', d.test_until,
-           'online', st.online, 'last_seen_at', st.last_seen_at, 'battery_percent', st.battery_percent,
-           'rssi_dbm', st.rssi_dbm
-       ) AS document
+       row_to_json(x) AS document
   FROM devices d
   LEFT JOIN sites s ON s.id = d.site_id
-  LEFT JOIN device_states st ON st.device_id = d.id;
+  LEFT JOIN device_states st ON st.device_id = d.id
+ CROSS JOIN LATERAL (
+       SELECT d.id, d.version, d.device_id, d.kind, d.name, d.protocol, d.gateway_id, d.external_id, d.site_id,
+              d.organisation_id, d.zone, lon_lat(coalesce(d.position, s.position)) AS position, d.source_crs,
+              d.grid_cell, d.county, d.township, d.village, d.status, d.test_until, st.online, st.last_seen_at,
+              st.battery_percent, st.rssi_dbm) x;
 
 GRANT SELECT ON incident_documents, alarm_documents, device_documents TO lianfang_api, lianfang_intake;
 
