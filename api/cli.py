@@ -1,14 +1,20 @@
-"""The command line, `lianfang`: one file a topic (`cli_*.py`), imported only when its command runs."""
+"""The command line, `lianfang`: one file a topic (`cli_*.py`); what a command needs is imported when it runs."""
 
 import typer
 
-app = typer.Typer(name="lianfang", no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+from api import cli_device, cli_run, cli_user
 
-
-@app.callback()
-def main() -> None:
-    """Lianfang (联防): receives a city's alarms, places them, judges them, shows them and sees them answered."""
-
+app = typer.Typer(
+    name="lianfang",
+    help="Lianfang (联防): receives a city's alarms, places them, judges them, shows them and sees them answered.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+cli_run.add_to(app)
+app.add_typer(cli_user.app, name="user")
+app.add_typer(cli_device.app, name="device")
 
 if __name__ == "__main__":
     app()

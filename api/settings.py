@@ -97,7 +97,6 @@ class Settings(BaseSettings):
     retention_raw_days: Days = Field(30, description="Days that messages are kept as received.")
     retention_signals_days: Days = Field(400, description="Days that signals are kept.")
     retention_changes_days: Days = Field(7, description="Days that the live feed's changes are kept.")
-    retention_audit_days: Days = Field(1095, description="Days that the audit log is kept.")
 
     basemap_pmtiles: Path | None = Field(None, description="PMTiles file to show below the map.")
     tianditu_key: str | None = Field(

@@ -8,6 +8,7 @@ was applied, and a record without a file, are refused. Applied again, nothing ha
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from dataclasses import dataclass
@@ -102,11 +103,12 @@ def _prepare(conn: psycopg.Connection) -> None:
         ).fetchone() or (False, False)
         try:
             if not exists:
-                conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(name))
+                with contextlib.suppress(
+                    psycopg.errors.DuplicateObject
+                ):  # by another database, in this moment
+                    conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(name))
             if not exists or not member:
                 conn.execute(sql.SQL("GRANT {} TO {}").format(name, sql.SQL("session_user")))
-        except psycopg.errors.DuplicateObject:
-            continue  # another database of this cluster made it in this moment
         except psycopg.errors.InsufficientPrivilege as error:
             login = conn.info.user
             raise MigrationError(

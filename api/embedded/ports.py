@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+LISTENING = "0A"  # TCP_LISTEN in the kernel's table
+
 
 def is_free(host: str, port: int) -> bool:
     """Whether a server could listen there now."""
@@ -46,3 +48,23 @@ def listens(host: str, port: int, timeout_s: float = 1.0) -> bool:
     except OSError:
         return False
     return True
+
+
+def who_listens(port: int) -> str | None:
+    """Which process listens on a port, as far as this account may know: ``process 812 (nginx)``."""
+    sockets = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        if not Path(table).exists():
+            continue
+        for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
+                sockets.add(f"socket:[{fields[9]}]")
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(str(fd.readlink()) in sockets for fd in (process / "fd").iterdir()):
+                name = (process / "comm").read_text(encoding="utf-8").strip()
+                return f"process {process.name} ({name})"
+        except OSError:
+            continue  # another account's, or gone meanwhile
+    return None

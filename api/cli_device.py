@@ -1,0 +1,56 @@
+"""Commands for devices: add, list."""
+
+from typing import Annotated
+
+import typer
+
+from api.cli_errors import fail, plain_errors, say, settings_or_exit
+
+app = typer.Typer(help="Devices and their logins.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def add(
+    device_id: Annotated[str, typer.Argument(help="Its name in MQTT topics and its login: A-Z a-z 0-9 _ -")],
+    kind: Annotated[str, typer.Option(help="infrared_sensor, alarm_panel, panic_button, gateway ...")],
+    name: Annotated[str, typer.Option(help="As people call it.")] = "",
+    protocol: Annotated[str, typer.Option(help="What it speaks.")] = "lianfang",
+    site: Annotated[int | None, typer.Option(help="Number of its site.")] = None,
+    position: Annotated[str | None, typer.Option(help="LON,LAT in WGS 84, when it has no site.")] = None,
+) -> None:
+    """Register a device, place it and make its login. The password is shown once."""
+    from api.database.pool import connect
+    from api.devices import DeviceError, add_device, parse_position
+
+    settings = settings_or_exit()
+    with plain_errors(), connect(settings, "owner", application_name="lianfang-cli") as conn:
+        try:
+            password = add_device(
+                conn,
+                device_id,
+                kind,
+                name=name,
+                protocol=protocol,
+                site_id=site,
+                position=parse_position(position) if position else None,
+            )
+        except DeviceError as error:
+            raise fail(str(error)) from error
+    say(f"added {device_id}, MQTT password: {password}")
+
+
+@app.command("list")
+def list_devices(
+    division: Annotated[str, typer.Option(help="Only below this division code.")] = "",
+    limit: Annotated[int, typer.Option(min=1)] = 100,
+) -> None:
+    """Devices in the order of their ids."""
+    from api.database.pool import connect
+    from api.devices import list_devices as listed
+
+    settings = settings_or_exit()
+    with plain_errors(), connect(settings, "owner", application_name="lianfang-cli") as conn:
+        for one in listed(conn, division, limit):
+            say(
+                f"{one.device_id:24} {one.kind:18} {one.status:15} {one.village or '(no place)':14} {one.name}"
+            )

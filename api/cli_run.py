@@ -1,0 +1,162 @@
+"""Commands that run things: up, demo, serve, intake, jobs, migrate, simulate, doctor, settings."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli_errors import fail, plain_errors, say, settings_or_exit
+
+Port = Annotated[int | None, typer.Option(help="Port that HTTP listens on.", min=1, max=65535)]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    for command in (up, serve, intake, jobs, migrate, doctor):
+        app.command()(command)
+    app.command("settings")(settings_table)
+    app.command(hidden=True)(demo)
+    app.command("demo-load", hidden=True)(demo_load)
+    app.command(
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
+    )(simulate)
+
+
+def up(port: Port = None) -> None:
+    """Run everything on this machine: database, broker (embedded unless told otherwise), receiver, API, jobs."""
+    import asyncio
+
+    from api.up import Up
+
+    settings = settings_or_exit(http_port=port)
+    with plain_errors():
+
+        async def tell(_: object) -> None:
+            say(f"Lianfang is up: {settings.url}   (Ctrl-C stops it)")
+
+        asyncio.run(Up(settings, say, echo=True, when_up=tell).run())
+
+
+def serve(port: Port = None) -> None:
+    """The HTTP API, the live feed and the map."""
+    import uvicorn
+
+    from api.logs import configure_logs
+
+    settings = settings_or_exit(http_port=port)
+    configure_logs(settings, "serve")
+    with plain_errors():
+        from api.up import require_http_port
+
+        require_http_port(settings)
+        config = uvicorn.Config(
+            "api.app:create_app",
+            factory=True,
+            host=settings.http_host,
+            port=settings.http_port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=3,  # the live feed never ends by itself
+            server_header=False,
+        )
+        server = uvicorn.Server(config)
+        server.run()
+        if not server.started:
+            raise fail("the HTTP server could not start; the lines above say why")
+
+
+def intake() -> None:
+    """The MQTT receiver: stores and judges what devices say."""
+    from api.intake import run_intake
+    from api.logs import configure_logs
+
+    settings = settings_or_exit()
+    configure_logs(settings, "intake")
+    with plain_errors():
+        run_intake(settings)
+
+
+def jobs() -> None:
+    """What falls due by the clock: partitions, retention, expired sessions."""
+    from api.jobs import run_jobs
+    from api.logs import configure_logs
+
+    settings = settings_or_exit()
+    configure_logs(settings, "jobs")
+    with plain_errors():
+        run_jobs(settings)
+
+
+def migrate() -> None:
+    """Bring the database up to this version."""
+    from api.up import migrate_database
+
+    settings = settings_or_exit()
+    with plain_errors():
+        applied = migrate_database(settings)
+    say("\n".join(f"applied {label}" for label in applied) or "the database is up to date")
+
+
+def doctor() -> None:
+    """Say in plain words what is wrong with this installation, and what to do."""
+    from api.doctor import examine
+
+    settings = settings_or_exit()
+    findings = examine(settings)
+    for finding in findings:
+        say(str(finding))
+    if any(finding.bad for finding in findings):
+        raise typer.Exit(1)
+
+
+def simulate(context: typer.Context) -> None:
+    """Devices that are not there: publish what real ones would. See `lianfang simulate --help`."""
+    from alarms.simulator.command import main
+
+    from api.embedded.endpoints import mqtt_login
+
+    settings = settings_or_exit()
+    with plain_errors():
+        raise typer.Exit(main(context.args, mqtt_login(settings, "demo"), settings))
+
+
+def settings_table(
+    write: Annotated[Path | None, typer.Option(help="Put the table into this document.")] = None,
+) -> None:
+    """Every setting: variable, default, what it is."""
+    from api.settings import table
+
+    if write is None:
+        say(table())
+        return
+    before, mark, _ = write.read_text(encoding="utf-8").partition("| variable |")
+    if not mark:
+        raise fail(f"{write} has no table that begins with '| variable |'")
+    write.write_text(before + table(), encoding="utf-8")
+
+
+def demo(
+    port: Port = None,
+    no_simulator: Annotated[bool, typer.Option("--no-simulator", help="Start no simulated devices.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget all earlier data first.")] = False,
+    households: Annotated[
+        int, typer.Option(help="Households of the demo city.", min=100, max=2_000_000)
+    ] = 20_000,
+) -> None:
+    """The demo city with live alarms, until Ctrl-C."""
+    import asyncio
+
+    from api.demo import run_demo
+
+    settings = settings_or_exit(http_port=port)
+    with plain_errors():
+        asyncio.run(run_demo(settings, say, simulator=not no_simulator, fresh=fresh, households=households))
+
+
+def demo_load(households: Annotated[int, typer.Option()] = 20_000) -> None:
+    """Load the demo city and its users into the database; done once."""
+    from api.demo import load_demo
+
+    settings = settings_or_exit()
+    with plain_errors():
+        load_demo(settings, households, say)

@@ -1,0 +1,304 @@
+"""What is wrong with this installation, in plain words, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from api.database.migrate import MigrationError, pending
+from api.database.pool import DatabaseUnavailable, connect
+from api.embedded import EmbeddedError, endpoints
+from api.embedded.mosquitto import Login
+from api.embedded.ports import is_free, listens, who_listens
+from api.embedded.postgres import find_installed
+from api.held import holder
+from api.intake import read_heartbeat
+from api.settings import PREFIX, Settings
+
+OLDEST_POSTGRES = 150_000
+OLDEST_POSTGIS = (3, 3)
+CLOCK_APART_S = 5.0
+YEAR_AT_LEAST = 2026
+INTAKE_SILENT_S = 10.0
+SMALLEST_FREE_BYTES = 1_000_000_000
+UI_INDEX = Path(__file__).resolve().parents[1] / "map_ui" / "dist" / "index.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. ``advice`` is empty when all is well."""
+
+    subject: str
+    what: str
+    advice: str = ""
+    bad: bool = False
+
+    def __str__(self) -> str:
+        """As a person reads it."""
+        mark = "WRONG" if self.bad else "  ok "
+        return f"{mark}  {self.subject}: {self.what}" + (f"\n       -> {self.advice}" if self.advice else "")
+
+
+def well(subject: str, what: str) -> Finding:
+    """Nothing to do."""
+    return Finding(subject, what)
+
+
+def wrong(subject: str, what: str, advice: str) -> Finding:
+    """Something to do."""
+    return Finding(subject, what, advice, bad=True)
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything; what cannot be looked at because something before it is wrong is left out."""
+    return [finding for look in LOOKS for finding in look(settings)]
+
+
+def look_at_disk(settings: Settings) -> Iterator[Finding]:
+    """Is there room below ``var``?"""
+    place = settings.var_dir
+    while not place.exists():
+        place = place.parent
+    usage = shutil.disk_usage(place)
+    percent = 100 * (usage.total - usage.free) / usage.total
+    what = f"{percent:.0f} % full, {usage.free / 1e9:.1f} GB free below {settings.var_dir}"
+    if percent > settings.disk_warn_percent or usage.free < SMALLEST_FREE_BYTES:
+        yield wrong(
+            "disk",
+            what,
+            f"make room, shorten {PREFIX}RETENTION_RAW_DAYS or {PREFIX}RETENTION_SIGNALS_DAYS, or make var a link to a "
+            f"larger disk; a full disk stops PostgreSQL, and then devices wait",
+        )
+    else:
+        yield well("disk", what)
+
+
+def look_at_clock(
+    settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> Iterator[Finding]:
+    """Can this machine's clock be right? Files written by this installation cannot lie in the future."""
+    here = now()
+    newest = max(
+        (entry.stat().st_mtime for entry in os.scandir(settings.var_dir))
+        if settings.var_dir.exists()
+        else (),
+        default=0.0,
+    )
+    ahead = newest - here.timestamp()
+    if here.year < YEAR_AT_LEAST:
+        yield wrong(
+            "clock",
+            f"this machine says it is {here:%Y-%m-%d %H:%M} UTC",
+            "set the clock: timedatectl set-ntp true",
+        )
+    elif ahead > CLOCK_APART_S:
+        yield wrong(
+            "clock",
+            f"files in {settings.var_dir} are {ahead:.0f} s younger than now ({here:%Y-%m-%d %H:%M} UTC): "
+            f"the clock was set back",
+            "set the clock and keep it right: timedatectl set-ntp true",
+        )
+    else:
+        yield well("clock", f"{here.astimezone(settings.zone):%Y-%m-%d %H:%M:%S} in {settings.time_zone}")
+
+
+def look_at_programs(settings: Settings) -> Iterator[Finding]:
+    """Are the embedded servers installed, as far as they are used?"""
+    if not settings.database_url:
+        try:
+            found = find_installed(settings.postgres_bin_dir)
+        except EmbeddedError as error:
+            what, _, advice = str(error).partition(": ")
+            yield wrong("PostgreSQL", what, advice)
+        else:
+            yield well("PostgreSQL", f"version {found.version} with PostGIS in {found.bin_dir}")
+    if not settings.mqtt_url and not shutil.which(
+        "mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin"
+    ):
+        yield wrong("broker", "mosquitto is not installed", "apt-get install mosquitto, or let ./run do it")
+
+
+def look_at_http(settings: Settings) -> Iterator[Finding]:
+    """Is the port ours, free, or somebody else's?"""
+    running = holder(settings.var_dir)
+    if is_free(settings.http_host, settings.http_port):
+        if running:
+            yield wrong(
+                "HTTP",
+                f"`up` runs (process {running}), but nothing listens on port {settings.http_port}",
+                f"look into {settings.var_dir}/log/serve.log",
+            )
+        return
+    from api.up import answers
+
+    if answers(settings):
+        yield well("HTTP", f"answers at {settings.url}")
+        return
+    by = who_listens(settings.http_port) or "another program"
+    yield wrong(
+        "HTTP",
+        f"port {settings.http_port} is taken by {by}, which is not us or does not answer",
+        f"stop it, or choose another port: {PREFIX}HTTP_PORT, or ./run demo --port N",
+    )
+
+
+def look_at_database(settings: Settings) -> Iterator[Finding]:
+    """Reached, new enough, migrated, of the same time?"""
+    try:
+        conn = connect(settings, None, application_name="lianfang-doctor", autocommit=True)
+    except DatabaseUnavailable as error:
+        if not settings.database_url and not holder(settings.var_dir):
+            yield wrong(
+                "database", "the embedded database does not run", "start it: ./run demo, or `lianfang up`"
+            )
+        else:
+            yield wrong(
+                "database",
+                str(error),
+                f"is it running? is {PREFIX}DATABASE_URL right? `lianfang up` restarts its own",
+            )
+        return
+    with conn:
+        yield from _inside_database(conn)
+
+
+def _inside_database(conn: psycopg.Connection) -> Iterator[Finding]:
+    cursor = conn.cursor(row_factory=tuple_row)
+    before = time.time()
+    row = cursor.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
+    middle = (before + time.time()) / 2
+    apart = float(row[0]) - middle if row else 0.0
+    if abs(apart) > CLOCK_APART_S:
+        yield wrong(
+            "clock",
+            f"the database's clock is {abs(apart):.0f} s {'ahead of' if apart > 0 else 'behind'} this machine's",
+            "let both keep the same time: timedatectl set-ntp true on each",
+        )
+    if conn.info.server_version < OLDEST_POSTGRES:
+        yield wrong(
+            "database", f"PostgreSQL {conn.info.server_version // 10000} is too old", "use 15 or newer"
+        )
+        return
+    extension = cursor.execute(
+        "SELECT coalesce(installed_version, default_version) FROM pg_available_extensions WHERE name = 'postgis'"
+    ).fetchone()
+    if extension is None:
+        yield wrong(
+            "database", "its server has no PostGIS", "install it there: apt-get install postgresql-postgis"
+        )
+        return
+    if tuple(int(part) for part in extension[0].split(".")[:2]) < OLDEST_POSTGIS:
+        yield wrong("database", f"PostGIS {extension[0]} is too old", "use 3.3 or newer")
+    try:
+        todo = pending(conn)
+    except MigrationError as error:
+        yield wrong("database", str(error), "see docs/operations.md")
+        return
+    if todo:
+        yield wrong(
+            "database",
+            f"{len(todo)} migrations are not applied, the first: {todo[0].label}",
+            "run `lianfang migrate`",
+        )
+    else:
+        version = conn.info.server_version // 10000
+        yield well("database", f"PostgreSQL {version}, PostGIS {extension[0]}, all migrations applied")
+
+
+def look_at_broker(settings: Settings) -> Iterator[Finding]:
+    """Does it answer, and does it let the intake in?"""
+    try:
+        login = endpoints.mqtt_login(settings, "intake")
+    except endpoints.NotRunning:
+        yield wrong("broker", "the embedded broker does not run", "start it: ./run demo, or `lianfang up`")
+        return
+    if not listens(login.host, login.port):
+        yield wrong(
+            "broker",
+            f"nothing answers at {login.host} port {login.port}",
+            f"is it running? is {PREFIX}MQTT_URL right? `lianfang up` restarts its own",
+        )
+        return
+    refusal = broker_refusal(login)
+    if refusal:
+        yield wrong("broker", f"refuses the login {login.username!r}: {refusal}", f"check {PREFIX}MQTT_URL")
+    else:
+        yield well("broker", f"lets us in at {login.host} port {login.port}")
+
+
+def look_at_intake(settings: Settings) -> Iterator[Finding]:
+    """Is somebody receiving?"""
+    heart = read_heartbeat(settings)
+    advice = f"start it (`lianfang up`, or `lianfang intake`), or look into {settings.var_dir}/log/intake.log"
+    if heart is None or heart.age_s > INTAKE_SILENT_S:
+        what = "has never run here" if heart is None else f"was last heard of {heart.age_s:.0f} s ago"
+        yield wrong("intake", what, advice)
+    elif not heart.connected:
+        yield wrong("intake", "runs, but the broker does not let it in or is away", advice)
+    else:
+        yield well("intake", f"receives; {heart.stored:,} messages since it started")
+
+
+def look_at_ui(_: Settings) -> Iterator[Finding]:
+    """Is the map built?"""
+    if UI_INDEX.exists():
+        yield well("map", "is built")
+    else:
+        yield wrong("map", f"is not built: {UI_INDEX} is missing", "run ./run demo, which builds it")
+
+
+LOOKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    look_at_disk,
+    look_at_clock,
+    look_at_programs,
+    look_at_http,
+    look_at_database,
+    look_at_broker,
+    look_at_intake,
+    look_at_ui,
+)
+
+
+def broker_refusal(login: Login, timeout_s: float = 5.0) -> str | None:
+    """Why the broker does not let this login in; None when it does."""
+    import threading
+
+    import paho.mqtt.client as mqtt
+    from paho.mqtt.enums import CallbackAPIVersion
+    from paho.mqtt.reasoncodes import ReasonCode
+
+    answered = threading.Event()
+    answer: list[str | None] = []
+
+    def on_connect(_client: object, _data: object, _flags: object, code: ReasonCode, _props: object) -> None:
+        if not answer:
+            answer.append(str(code) if code.is_failure else None)
+        answered.set()
+
+    client = mqtt.Client(
+        CallbackAPIVersion.VERSION2, client_id=f"lianfang-doctor-{os.getpid()}", protocol=mqtt.MQTTv5
+    )
+    client.username_pw_set(login.username, login.password)
+    if login.tls:
+        client.tls_set()
+    client.on_connect = on_connect
+    try:
+        client.connect(login.host, login.port, keepalive=10)
+    except OSError as error:
+        return f"the connection failed ({error})"
+    client.loop_start()
+    try:
+        if not answered.wait(timeout_s):
+            return f"it does not answer within {timeout_s:g} s"
+    finally:
+        client.disconnect()
+        client.loop_stop()
+    return answer[0]

@@ -1,0 +1,146 @@
+"""The jobs role: what falls due by the clock. Each sweep is one set-based statement, safe to run at any time, twice,
+or by two machines at once."""
+
+from __future__ import annotations
+
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import psycopg
+import structlog
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from api.database.pool import connect
+from api.ready import announce_ready
+from api.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+LOCK = 4112000003
+TICK_S = 5.0
+PARTITION = re.compile(r"_(\d{4})(\d{2})(\d{2})$")
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Something to do every so often. ``run`` returns how many rows or tables it touched."""
+
+    name: str
+    every_s: float
+    run: Callable[[psycopg.Connection, Settings, datetime], int]
+
+
+def make_partitions(conn: psycopg.Connection, _: Settings, now: datetime) -> int:
+    """Partitions for the days and months ahead."""
+    row = conn.cursor(row_factory=tuple_row).execute("SELECT ensure_partitions(%s)", [now.date()]).fetchone()
+    return int(row[0]) if row else 0
+
+
+def drop_old_partitions(conn: psycopg.Connection, settings: Settings, now: datetime) -> int:
+    """Partitions all of whose rows are older than their retention; old rows of default partitions as well."""
+    touched = 0
+    for table, days in (
+        ("raw_messages", settings.retention_raw_days),
+        ("signals", settings.retention_signals_days),
+        ("changes", settings.retention_changes_days),
+    ):
+        limit = now - timedelta(days=days)
+        column = "at" if table == "changes" else "received_at"
+        for name, ends in _partitions(conn, table):
+            if ends <= limit.date():
+                conn.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+                log.info("partition_dropped", table=name)
+                touched += 1
+        touched += conn.execute(
+            sql.SQL("DELETE FROM {} WHERE {} < %s").format(
+                sql.Identifier(f"{table}_default"), sql.Identifier(column)
+            ),
+            [limit],
+        ).rowcount
+    return touched
+
+
+def end_sessions(conn: psycopg.Connection, _: Settings, now: datetime) -> int:
+    """Sign-ins that have expired."""
+    return conn.execute("DELETE FROM sessions WHERE expires_at < %s", [now]).rowcount
+
+
+def forget_message_ids(conn: psycopg.Connection, _: Settings, now: datetime) -> int:
+    """Devices' message ids that no redelivery can bring again."""
+    return conn.execute("DELETE FROM message_ids WHERE expires_at < %s", [now]).rowcount
+
+
+SWEEPS = (
+    Sweep("make_partitions", 3600, make_partitions),
+    Sweep("drop_old_partitions", 3600, drop_old_partitions),
+    Sweep("end_sessions", 300, end_sessions),
+    Sweep("forget_message_ids", 600, forget_message_ids),
+)
+
+
+def run_jobs(settings: Settings, sweeps: tuple[Sweep, ...] = SWEEPS) -> None:
+    """Run every sweep when it is due, until SIGTERM or Ctrl-C. A database that goes away is waited for."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    due = {sweep.name: 0.0 for sweep in sweeps}
+    announced = False
+    while not stop.is_set():
+        try:
+            with connect(settings, "owner", application_name="lianfang-jobs") as conn:
+                while not stop.is_set():
+                    for sweep in sweeps:
+                        if time.monotonic() >= due[sweep.name]:
+                            sweep_once(conn, sweep, settings)
+                            due[sweep.name] = time.monotonic() + sweep.every_s
+                    if not announced:
+                        announce_ready()
+                        announced = True
+                    stop.wait(TICK_S)
+        except psycopg.OperationalError as error:
+            log.warning("database_away", why=str(error).partition("\n")[0])
+            stop.wait(TICK_S)
+
+
+def sweep_once(conn: psycopg.Connection, sweep: Sweep, settings: Settings) -> int:
+    """One sweep in one transaction, unless another machine is at it now."""
+    began = time.monotonic()
+    with conn.transaction():
+        row = (
+            conn.cursor(row_factory=tuple_row)
+            .execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+            .fetchone()
+        )
+        if not row or not row[0]:
+            return 0
+        conn.execute("SET LOCAL lock_timeout = '5s'")
+        touched = sweep.run(conn, settings, datetime.now(UTC))
+    if touched:
+        log.info("swept", sweep=sweep.name, touched=touched, took_s=round(time.monotonic() - began, 3))
+    return touched
+
+
+def _partitions(conn: psycopg.Connection, table: str) -> list[tuple[str, date]]:
+    """Partitions of a table, and the day after their last one. Names are table_YYYYMMDD of their first day."""
+    rows = conn.cursor(row_factory=tuple_row).execute(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+        " WHERE i.inhparent = %s::regclass ORDER BY c.relname",
+        [table],
+    )
+    found = []
+    for (name,) in rows.fetchall():
+        if match := PARTITION.search(name):
+            first = date(*(int(part) for part in match.groups()))
+            monthly = table == "signals"
+            found.append((name, _next_month(first) if monthly else first + timedelta(days=1)))
+    return found
+
+
+def _next_month(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)

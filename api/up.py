@@ -1,0 +1,212 @@
+"""Everything on this machine: the embedded servers unless told otherwise, then the roles, kept running.
+
+One straight line: hold the folder, servers side by side, migrate, let devices in, receive, serve, sweep; and back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from api.database.migrate import migrate
+from api.database.pool import connect
+from api.embedded import endpoints
+from api.embedded.logins import LoginKeeper
+from api.embedded.mosquitto import EmbeddedMosquitto
+from api.embedded.ports import is_free, who_listens
+from api.embedded.postgres import EmbeddedPostgres
+from api.held import hold
+from api.services import Service, ServiceError, Supervisor, own_command
+from api.settings import PREFIX, Settings
+
+Say = Callable[[str], None]
+Step = Callable[[Supervisor], Awaitable[None]]
+
+
+async def _no_step(_: Supervisor) -> None:
+    """Nothing in between."""
+
+
+class Up:
+    """A running installation. ``before_roles`` and ``when_up`` are where the demo hooks in."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        say: Say,
+        *,
+        command: str = "lianfang up",
+        echo: bool = False,
+        before_roles: Step = _no_step,
+        when_up: Step = _no_step,
+    ) -> None:
+        self.settings = settings
+        self.say = say
+        self._command = command
+        self._echo = echo
+        self._before_roles = before_roles
+        self._when_up = when_up
+        self.postgres = self._embedded_postgres()
+        self.mosquitto = self._embedded_mosquitto()
+
+    async def run(self) -> None:
+        """Start, run until asked to stop, stop. Raises what kept it from starting."""
+        var = make_var(self.settings)
+        with hold(var, self._command):
+            require_http_port(self.settings)
+            supervisor = Supervisor(var / "log", self.say)
+            supervisor.stop_on_signals()
+            keeper: asyncio.Task[None] | None = None
+            try:
+                await supervisor.start(*self._servers())
+                if not supervisor.stopping.is_set():
+                    keeper = await self._prepare(supervisor)
+                    await self._start_roles(supervisor)
+                if not supervisor.stopping.is_set():
+                    await self._when_up(supervisor)
+                if keeper is not None:
+                    await _first_of(supervisor.stopping.wait(), keeper)
+                self.say("stopping")
+            finally:
+                if keeper is not None:
+                    keeper.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await keeper
+                await supervisor.stop()
+                endpoints.withdraw(var)
+
+    def role(self, *arguments: str, is_ready: Callable[[], bool] | None = None, name: str = "") -> Service:
+        """One of this program's own roles as a service."""
+        return Service(
+            name=name or arguments[0],
+            command=lambda: own_command(*arguments),
+            is_ready=is_ready,
+            environment=child_environment(self.settings),
+            echo=self._echo,
+        )
+
+    def _servers(self) -> list[Service]:
+        servers = [one for one in (self.postgres, self.mosquitto) if one is not None]
+        if servers:
+            self.say("starting " + " and ".join(one.name for one in servers))
+        return [
+            Service(
+                name=one.name,
+                command=one.command,
+                prepare=one.prepare,
+                is_ready=one.is_ready,
+                stop_signal=one.stop_signal,
+                stop_timeout_s=one.stop_timeout_s,
+                echo=self._echo,
+            )
+            for one in servers
+        ]
+
+    async def _prepare(self, supervisor: Supervisor) -> asyncio.Task[None]:
+        """Tell where the servers are, migrate, let the known devices in."""
+        endpoints.publish(
+            self.settings.var_dir,
+            database_url=self.postgres.url if self.postgres else None,
+            logins={name: self.mosquitto.login(name) for name in ("intake", "demo", "enrol")}
+            if self.mosquitto
+            else {},
+        )
+        applied = await asyncio.to_thread(migrate_database, self.settings)
+        if applied:
+            self.say(f"database brought up to date: {', '.join(applied)}")
+        await self._before_roles(supervisor)
+        if self.mosquitto is None:
+            return asyncio.create_task(_forever())
+        keeper = LoginKeeper(self.settings, self.mosquitto, lambda: supervisor.pid("mosquitto"), self.say)
+        return asyncio.create_task(keeper.keep(), name="logins")
+
+    async def _start_roles(self, supervisor: Supervisor) -> None:
+        if supervisor.stopping.is_set():
+            return
+        await supervisor.start(
+            self.role("intake"),
+            self.role("jobs"),
+            self.role("serve", is_ready=lambda: answers(self.settings)),
+        )
+
+    def _embedded_postgres(self) -> EmbeddedPostgres | None:
+        if self.settings.database_url:
+            return None
+        folder = self.settings.var_dir / "postgres"
+        return EmbeddedPostgres(
+            folder, port=self.settings.postgres_port, bin_dir=self.settings.postgres_bin_dir
+        )
+
+    def _embedded_mosquitto(self) -> EmbeddedMosquitto | None:
+        if self.settings.mqtt_url:
+            return None
+        return EmbeddedMosquitto(
+            self.settings.var_dir / "mosquitto",
+            host=self.settings.mqtt_host,
+            port=self.settings.mqtt_port,
+            receive_maximum=self.settings.intake_receive_maximum,
+            queue_bytes=self.settings.mqtt_queue_bytes,
+        )
+
+
+def make_var(settings: Settings) -> Path:
+    """The folder of this installation's state, made if it is missing; others may pass through, not look."""
+    var = settings.var_dir
+    if not var.exists():
+        var.mkdir(parents=True, mode=0o711)
+        var.chmod(0o711)
+    return var
+
+
+def migrate_database(settings: Settings) -> list[str]:
+    """Bring the database up to date; the labels of what was applied."""
+    with connect(settings, None, application_name="lianfang-migrate", autocommit=True) as conn:
+        return [one.label for one in migrate(conn)]
+
+
+def require_http_port(settings: Settings) -> None:
+    """Raise ``ServiceError`` when another program has our port."""
+    if is_free(settings.http_host, settings.http_port):
+        return
+    holder = who_listens(settings.http_port) or "another program"
+    raise ServiceError(
+        f"port {settings.http_port} is taken by {holder}: stop it, or choose another port with {PREFIX}HTTP_PORT "
+        f"(./run demo --port N)"
+    )
+
+
+def answers(settings: Settings) -> bool:
+    """Whether our HTTP server says that it is up."""
+    host = "127.0.0.1" if settings.http_host in ("0.0.0.0", "::") else settings.http_host  # noqa: S104
+    connection = http.client.HTTPConnection(host, settings.http_port, timeout=3)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """The settings as a child process has to see them: options of the command line win over the environment."""
+    return {
+        f"{PREFIX}{name.upper()}": str(getattr(settings, name))
+        for name in settings.model_fields_set
+        if getattr(settings, name) is not None
+    }
+
+
+async def _first_of(*waits: Awaitable[object]) -> None:
+    tasks = [asyncio.ensure_future(one) for one in waits]
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+    tasks[0].cancel()
+
+
+async def _forever() -> None:
+    await asyncio.Event().wait()
