@@ -1,14 +1,15 @@
 """The state machines of alarms and incidents, as pure functions of values and the present time.
 
-Incident states: new, acknowledged, dispatched, on scene, resolved, closed; reopening a closed one makes it new again and
-leaves its alarms closed. An alarm is active or restored, each unacknowledged or acknowledged, until a person closes its
-incident: a restore never ends an alarm that nobody has seen. The table of ``TRANSITIONS`` stands in ``docs/lifecycle.md``.
+Incident states: new, acknowledged, dispatched, on scene, resolved, closed; reopening a closed one makes it new again
+and leaves its alarms closed. An alarm is active or restored, each unacknowledged or acknowledged, until a person closes
+its incident: a restore never ends an alarm that nobody has seen. The table of ``TRANSITIONS`` stands in
+``docs/lifecycle.md``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from alarms.judging.verify import verified_priority
@@ -16,6 +17,9 @@ from alarms.model import Alarm, Disposition, Entry, Incident, IncidentState, Qua
 
 NEW, ACKNOWLEDGED, DISPATCHED, ON_SCENE, RESOLVED, CLOSED = IncidentState
 OPEN = frozenset({NEW, ACKNOWLEDGED, DISPATCHED, ON_SCENE, RESOLVED})
+OUT_OF_ORDER = timedelta(minutes=10)
+"""By how much messages of one device overtake each other at most. A clock that goes back further was set: an alarm of a
+device whose battery was changed (1970), or whose clock was years ahead, must still ring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,7 @@ def step(incident: Incident, action: Action, user_id: int, now: datetime) -> Ste
             )
         case Dispatch(text=text):
             after = _taken_on(after, user_id, now) if incident.state is NEW else after
-            state = ON_SCENE if incident.state is ON_SCENE else DISPATCHED
+            state = ON_SCENE if after.state is ON_SCENE else DISPATCHED
             return Step(
                 incident=replace(after, state=state, dispatched_at=incident.dispatched_at or now),
                 entry=entry("dispatched", text),
@@ -221,9 +225,9 @@ def gains_alarm(incident: Incident, alarm: Alarm, level: int) -> Incident:
     stays known. ``level`` is the verification level with the alarm counted in.
     """
     priority = verified_priority(min(incident.priority, alarm.priority), level)
-    graver = priority < incident.priority and incident.alarm_count > 0
+    graver = priority < incident.priority
     after = _unattended(incident) if graver and incident.state is not NEW else incident
-    leads = incident.alarm_count == 0 or alarm.priority < incident.priority
+    leads = alarm.priority < incident.priority
     return replace(
         after,
         version=incident.version + 1,
@@ -239,28 +243,30 @@ def gains_alarm(incident: Incident, alarm: Alarm, level: int) -> Incident:
 def alarm_flips(incident: Incident, before: Alarm, after: Alarm) -> Incident:
     """The incident after one of its alarms was restored or came back; unchanged when neither happened.
 
-    A condition that comes back after the incident was resolved makes it new again.
+    A condition that comes back after the incident was resolved makes it new again; so does one that is reported
+    again without a restore between, as a panic button's is.
     """
-    if before.active == after.active:
+    again = after.active and after.occurrence_count > before.occurrence_count
+    rings = again and incident.state is RESOLVED
+    if before.active == after.active and not rings:
         return incident
-    came_back = after.active and incident.state is RESOLVED
     return replace(
-        _unattended(incident) if came_back else incident,
+        _unattended(incident) if rings else incident,
         version=incident.version + 1,
-        active_alarm_count=incident.active_alarm_count + (1 if after.active else -1),
+        active_alarm_count=incident.active_alarm_count + int(after.active) - int(before.active),
     )
 
 
 def fold(alarm: Alarm, qualifier: Qualifier, now: datetime, occurred_at: datetime | None) -> Alarm:
     """The alarm after a repeat or a restore of its condition; the same value where nothing changes.
 
-    A signal older, by the device's own clock, than the newest one seen arrived out of order: it counts as an
-    occurrence, and does not turn the state back.
+    A signal a little older, by the device's own clock, than the newest one seen arrived out of order: it counts as
+    an occurrence, and does not turn the state back. One that is much older comes from a clock that was set.
     """
     stale = (
         occurred_at is not None
         and alarm.last_occurred_at is not None
-        and occurred_at < alarm.last_occurred_at
+        and timedelta(0) < alarm.last_occurred_at - occurred_at <= OUT_OF_ORDER
     )
     newest = alarm.last_occurred_at if stale or occurred_at is None else occurred_at
     if qualifier is Qualifier.NEW:
