@@ -16,7 +16,7 @@ import psycopg
 
 from alarms.receiving.intake import Outcome, Rules
 from alarms.receiving.mqtt import Broker, Receiver
-from api.database.pool import connect
+from api.database.pool import DatabaseUnavailable, connect
 from api.embedded.endpoints import mqtt_login
 from api.ready import announce_ready
 from api.settings import Settings
@@ -31,7 +31,10 @@ def run_intake(settings: Settings) -> None:
     heart = _Heart(settings.var_dir / HEARTBEAT)
 
     def open_connection() -> psycopg.Connection[Any]:
-        return connect(settings, "intake", application_name="lianfang-intake")
+        try:
+            return connect(settings, "intake", application_name="lianfang-intake")
+        except DatabaseUnavailable as error:  # the receiver waits for it, and loses nothing meanwhile
+            raise psycopg.OperationalError(str(error)) from error
 
     receiver = Receiver(
         Broker(

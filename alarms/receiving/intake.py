@@ -1,4 +1,4 @@
-"""A batch of raw messages, one transaction: store, decode, place, judge, save. The whole road of an alarm, in one place.
+"""A batch of raw messages, one transaction: the whole road of an alarm, in one place.
 
     redelivered? -> decode -> whose is it, where is it -> seen before? -> judge -> save with changes -> store bytes
 
@@ -74,6 +74,8 @@ class Rules:
     zone: ZoneInfo
     incident_window: timedelta = timedelta(minutes=5)
     message_id_lifetime: timedelta = timedelta(days=7)
+    packets_kept: int = 8000
+    """How many packets of a session are remembered: more than a broker holds unacknowledged."""
 
 
 Speaker = tuple[str, str | None]
@@ -228,12 +230,12 @@ def _find_devices(conn: Connection[Any], signals: Sequence[Signal]) -> dict[Spea
 
 
 def _device(
-    id: int, device_id: str, status: str, test_until: datetime | None, zone: str, site_id: int | None,
+    internal_id: int, device_id: str, status: str, test_until: datetime | None, zone: str, site_id: int | None,
     organisation_id: int | None, county: str | None, township: str | None, village: str | None,
     grid_cell: str | None, armed_schedule: list[dict[str, Any]] | None, armed_override: bool | None,
 ) -> Device:  # fmt: skip
     return Device(
-        id=id,
+        id=internal_id,
         device_id=device_id,
         status=DeviceStatus(status),
         test_until=test_until,
@@ -374,7 +376,8 @@ def _note_unknown_devices(conn: Connection[Any], letters: Sequence[_Letter], now
         )
 
 
-def forget_packets(conn: Connection[Any], session: str, keep: int) -> None:
-    """Drop what is remembered of a session's packets beyond the newest ``keep``."""
+def forget_packets(conn: Connection[Any], messages: Sequence[RawMessage], rules: Rules) -> None:
+    """Drop what is remembered of these messages' sessions beyond what a broker may still send again."""
     with conn.transaction():
-        conn.execute(SQL["forget_packets"], {"session": session, "keep": keep})
+        for session in {message.session for message in messages if message.session is not None}:
+            conn.execute(SQL["forget_packets"], {"session": session, "keep": rules.packets_kept})

@@ -1,17 +1,18 @@
-"""The MQTT receiver: hands batches of raw messages to the intake and acknowledges them after the commit.
+"""The MQTT receiver: hands raw messages to the lanes of the intake and acknowledges them after the commit.
 
-QoS 1, manual acknowledgement, a persistent session: what is not stored stays with the broker. The local queue is
+QoS 1, manual acknowledgement, a persistent session: what is not stored stays with the broker. The local queues are
 bounded by Receive Maximum, so the callback never blocks (which would kill the keep-alive). Acknowledgements go out in
-order, and only on the connection that brought the message: a packet id means nothing on the next one. Retained
+the order of arrival (MQTT-4.6.0-2), and only on the connection that brought the message: a packet id means nothing on
+the next one. Retained
 messages come once, at the first subscription (retain handling 1), and tell a state.
 """
 
 from __future__ import annotations
 
-import queue
-import time
+import threading
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,19 +24,16 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
-from psycopg import Connection, OperationalError
+from psycopg import Connection
 
 from alarms.model import RawMessage
-from alarms.receiving import intake, staging
 from alarms.receiving.intake import Outcome, Rules
+from alarms.receiving.lane import Lane, Received
 
 CLIENT_ID = "lianfang-intake"
 TOPICS = ("lianfang/v1/+/signal", "lianfang/v1/+/state", "gw/#", "enrol/#")
 NEVER_EXPIRES = 0xFFFFFFFF
-LINGER_S = 0.005
-"""How long a batch that is not full waits for more: short enough that nobody sees it."""
-FORGET_EVERY = 200
-BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+LANES = 2
 
 log = structlog.get_logger(__name__)
 
@@ -51,15 +49,8 @@ class Broker:
     tls: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Received:
-    message: RawMessage
-    connection: int
-    """Which connection brought it: its packet id is worth nothing on another."""
-
-
 class Receiver:
-    """Runs the intake: one MQTT session, one database connection, batch after batch."""
+    """Runs the intake: one MQTT session, a few lanes, batch after batch."""
 
     def __init__(
         self,
@@ -70,24 +61,24 @@ class Receiver:
         batch_size: int = 500,
         receive_maximum: int = 2000,
         client_id: str = CLIENT_ID,
+        lanes: int = LANES,
         on_batch: Callable[[Sequence[Outcome], float], None] | None = None,
     ) -> None:
-        """``connect`` opens a database connection with the intake's role, or raises OperationalError.
+        """``connect`` opens a database connection with the intake's role, or raises OperationalError; a lane each.
 
         ``on_batch`` is told each batch's outcomes and how long it took, in seconds.
         """
         self._broker = broker
-        self._connect_database = connect
-        self._rules = rules
-        self._batch_size = batch_size
         self._receive_maximum = receive_maximum
         self._client_id = client_id
         self._on_batch = on_batch
-        self._received: queue.SimpleQueue[_Received] = queue.SimpleQueue()
         self._connection = 0
-        self._stopping = False
-        self._batches = 0
-        self._database: Connection[Any] | None = None
+        self._stopped = threading.Event()
+        self._fault: BaseException | None = None
+        rules = replace(rules, packets_kept=4 * receive_maximum)
+        self._lanes = [Lane(connect, rules, batch_size, self._is_current, self._stored) for _ in range(lanes)]
+        self._order: deque[Received] = deque()
+        self._acknowledging = threading.Lock()
         self._client = self._make_client()
 
     def _make_client(self) -> mqtt.Client:
@@ -106,27 +97,42 @@ class Receiver:
 
     def run(self) -> None:
         """Receive until ``stop`` is called. A broker or database that goes away is waited for."""
-        properties = Properties(PacketTypes.CONNECT)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = NEVER_EXPIRES
         properties.ReceiveMaximum = self._receive_maximum
         self._client.connect_async(
             self._broker.host, self._broker.port, keepalive=30, clean_start=False, properties=properties
         )
+        threads = [threading.Thread(target=self._run_lane, args=(lane,)) for lane in self._lanes]
         self._client.loop_start()
         try:
-            while not self._stopping:
-                batch = self._gather()
-                if batch:
-                    self._handle(batch)
+            for thread in threads:
+                thread.start()
+            self._stopped.wait()
         finally:
+            self._stopped.set()
+            for lane in self._lanes:
+                lane.stop()
+            for thread in threads:
+                thread.join()
             self._client.disconnect()
             self._client.loop_stop()
-            if self._database is not None:
-                self._database.close()
+        if self._fault is not None:
+            raise self._fault
+
+    def _run_lane(self, lane: Lane) -> None:
+        """A lane that fails stops them all: the process ends with its error, and is started again."""
+        try:
+            lane.run()
+        except BaseException as error:
+            self._fault = error
+            raise
+        finally:
+            self._stopped.set()
 
     def stop(self) -> None:
-        """Finish the batch at hand and return from ``run``; may be called from a signal handler."""
-        self._stopping = True
+        """Finish the batches at hand and return from ``run``; may be called from a signal handler."""
+        self._stopped.set()
 
     @property
     def connected(self) -> bool:
@@ -159,80 +165,41 @@ class Receiver:
     def _on_disconnect(
         self, _: mqtt.Client, __: object, ___: mqtt.DisconnectFlags, code: ReasonCode, ____: Properties | None
     ) -> None:
-        if not self._stopping:
+        if not self._stopped.is_set():
             log.warning("broker_lost", why=str(code))
 
     def _on_message(self, _: mqtt.Client, __: object, message: mqtt.MQTTMessage) -> None:
         raw = RawMessage(
             source="mqtt",
             topic=message.topic,
-            payload=message.payload,
+            payload=bytes(message.payload),
             received_at=datetime.now(UTC),
             retained=message.retain,
             redelivered=message.dup,
             session=self._client_id,
-            packet_id=message.mid,
+            packet_id=message.mid if message.qos else None,
         )
-        self._received.put(_Received(raw, self._connection))
+        received = Received(raw, self._connection)
+        self._order.append(received)
+        self._lanes[hash(_publisher(raw.topic)) % len(self._lanes)].put(received)
 
-    def _gather(self) -> list[_Received]:
-        """Wait for a message, then take what comes with it; what an earlier connection brought comes again."""
-        batch: list[_Received] = []
-        deadline = time.monotonic() + 0.5
-        while len(batch) < self._batch_size:
-            try:
-                received = self._received.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                break
-            if not batch:
-                deadline = time.monotonic() + LINGER_S
-            if received.connection == self._connection:
-                batch.append(received)
-        return batch
+    def _is_current(self, received: Received) -> bool:
+        return received.connection == self._connection
 
-    def _handle(self, batch: Sequence[_Received]) -> None:
-        began = time.monotonic()
-        outcomes = self._store([received.message for received in batch])
-        if outcomes is None:
-            return
-        for received in batch:
-            if received.connection == self._connection:
-                self._client.ack(received.message.packet_id or 0, 1)
-        for outcome in outcomes:
-            if outcome.message_id is not None and outcome.message.topic.startswith("lianfang/v1/"):
-                self._answer(outcome)
-        if self._on_batch is not None:
-            self._on_batch(outcomes, time.monotonic() - began)
-
-    def _store(self, messages: Sequence[RawMessage]) -> list[Outcome] | None:
-        """Store a batch, however long the database is away; None when asked to stop before that."""
-        for attempt in range(1_000_000_000):
-            try:
-                if self._database is None or self._database.closed:
-                    self._database = self._connect_database()
-                    staging.prepare(self._database)
-                    self._database.commit()
-                outcomes = intake.accept(self._database, messages, datetime.now(UTC), self._rules)
-                self._batches += 1
-                if self._batches % FORGET_EVERY == 0:
-                    intake.forget_packets(self._database, self._client_id, 4 * self._receive_maximum)
-                return outcomes
-            except OperationalError as error:
-                log.error(
-                    "database_away", why=str(error).splitlines()[0] if str(error) else type(error).__name__
-                )
-                if self._database is not None:
-                    self._database.close()
-                if self._wait(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)]):
-                    return None
-        return None
-
-    def _wait(self, seconds: float) -> bool:
-        """Wait, but no longer than until asked to stop; tells whether that was asked."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and not self._stopping:
-            time.sleep(0.05)
-        return self._stopping
+    def _stored(self, batch: Sequence[Received], outcomes: Sequence[Outcome], seconds: float) -> None:
+        """After the commit: acknowledge what is stored up to the first that is not, answer the devices that wait."""
+        with self._acknowledging:
+            for received in batch:
+                received.stored = True
+            while self._order and (self._order[0].stored or not self._is_current(self._order[0])):
+                first = self._order.popleft()
+                if first.message.packet_id is not None and self._is_current(first):
+                    self._client.ack(first.message.packet_id, 1)
+            for outcome in outcomes:
+                if outcome.message_id is not None and outcome.message.topic.startswith("lianfang/v1/"):
+                    self._answer(outcome)
+            if self._on_batch is not None:
+                self._on_batch(outcomes, seconds)
 
     def _answer(self, outcome: Outcome) -> None:
         """Tell a device that waits for it that its message is stored, or why not."""
@@ -246,3 +213,9 @@ class Receiver:
         info = self._client.publish(f"lianfang/v1/{device_id}/ack", orjson.dumps(answer), qos=0)
         if info.rc not in (mqtt.MQTT_ERR_SUCCESS, mqtt.MQTT_ERR_NO_CONN):
             log.warning("answer_not_sent", device_id=device_id, why=mqtt.error_string(info.rc))
+
+
+def _publisher(topic: str) -> str:
+    """Who sent it: ``lianfang/v1/{device_id}/...`` or ``gw/{device_id}/...``."""
+    parts = topic.split("/", 3)
+    return parts[2] if parts[0] == "lianfang" and len(parts) > 2 else parts[1] if len(parts) > 1 else topic
