@@ -21,10 +21,8 @@ EXTRA_LIMIT, EXTRA_TEXT_LIMIT = 16, 200
 
 _WORDS = frozenset(category.value for category in Category)
 _QUALIFIERS = {qualifier.value: qualifier for qualifier in Qualifier}
-_KNOWN = frozenset(
-    {"event", "id", "time", "qualifier", "zone", "partition", "position", "battery", "rssi", "text",
-     "picture", "verdict"}
-)  # fmt: skip
+_COMMON = frozenset({"event", "id", "time", "qualifier", "zone", "partition", "battery", "rssi"})
+_KNOWN = _COMMON | {"position", "text", "picture", "verdict"}
 _VERDICTS = frozenset({"person", "vehicle", "neither", "unknown"})
 _CRS = {
     "EPSG:4326": "EPSG:4326", "WGS84": "EPSG:4326", "EPSG:4490": "EPSG:4490", "CGCS2000": "EPSG:4490",
@@ -85,45 +83,44 @@ def _signal(publisher: str, child: str | None, body: dict[str, Any]) -> Signal:
             f'event: {excerpt(event)} is neither a Contact ID code such as "130" nor a SIA code such as "BA" '
             'nor a word such as "burglary", "panic", "fire", "tamper", "test"'
         )
-    qualifier = Qualifier.NEW
-    message_id: str | None = None
-    zone = partition = ""
-    occurred_at: datetime | None = None
-    position: Position | None = None
-    battery = rssi = text = None
     details: dict[str, Any] = {}
-    for name, value in body.items():
-        if value is None or name == "event":
-            continue
-        if name == "id":
-            message_id = text_of(value, "id", ID_LIMIT)
-        elif name == "time":
-            occurred_at = rfc3339(value, "time")
-            if occurred_at is None:
-                details["device_time"] = value
-        elif name == "qualifier":
-            found = _QUALIFIERS.get(value) if type(value) is str else None
-            if found is None:
-                raise UndecodableMessage(f'qualifier: "new", "restore" or "status", not {excerpt(value)}')
-            qualifier = found
-        elif name == "zone":
-            zone = text_of(value, "zone", ZONE_LIMIT)
-        elif name == "partition":
-            partition = text_of(value, "partition", ZONE_LIMIT)
-        elif name == "battery":
-            battery = number(value, "battery", 0, 100)
-        elif name == "rssi":
-            rssi = number(value, "rssi", -200, 50)
-        elif name == "text":
-            text = text_of(value, "text", TEXT_LIMIT)
-        elif name == "position":
-            position = _position(value)
-        elif name == "picture":
-            details["picture"] = _picture(value)
-        elif name == "verdict":
-            details["verdict"] = _verdict(value)
-        else:
-            _keep_extra(details, name, value)
+    known = 1  # fields recognised so far; the rest of them, if any, are looked at one by one
+    qualifier = Qualifier.NEW
+    if (value := body.get("qualifier")) is not None:
+        known += 1
+        found = _QUALIFIERS.get(value) if type(value) is str else None
+        if found is None:
+            raise UndecodableMessage(f'qualifier: "new", "restore" or "status", not {excerpt(value)}')
+        qualifier = found
+    message_id: str | None = None
+    if (value := body.get("id")) is not None:
+        known += 1
+        message_id = text_of(value, "id", ID_LIMIT)
+    occurred_at: datetime | None = None
+    if (value := body.get("time")) is not None:
+        known += 1
+        occurred_at = rfc3339(value, "time")
+        if occurred_at is None:
+            details["device_time"] = value
+    zone = partition = ""
+    if (value := body.get("zone")) is not None:
+        known += 1
+        zone = text_of(value, "zone", ZONE_LIMIT)
+    if (value := body.get("partition")) is not None:
+        known += 1
+        partition = text_of(value, "partition", ZONE_LIMIT)
+    battery: float | None = None
+    if (value := body.get("battery")) is not None:
+        known += 1
+        battery = number(value, "battery", 0, 100)
+    rssi: float | None = None
+    if (value := body.get("rssi")) is not None:
+        known += 1
+        rssi = number(value, "rssi", -200, 50)
+    position: Position | None = None
+    text: str | None = None
+    if known < len(body):
+        position, text = _rest(body, details)
     return Signal(
         publisher=publisher,
         child=child,
@@ -139,6 +136,26 @@ def _signal(publisher: str, child: str | None, body: dict[str, Any]) -> Signal:
         text=text,
         details=details,
     )
+
+
+def _rest(body: dict[str, Any], details: dict[str, Any]) -> tuple[Position | None, str | None]:
+    """The fields that few signals have."""
+    position: Position | None = None
+    text: str | None = None
+    for name, value in body.items():
+        if value is None or name in _COMMON:
+            continue
+        if name == "position":
+            position = _position(value)
+        elif name == "text":
+            text = text_of(value, "text", TEXT_LIMIT)
+        elif name == "picture":
+            details["picture"] = _picture(value)
+        elif name == "verdict":
+            details["verdict"] = _verdict(value)
+        else:
+            _keep_extra(details, name, value)
+    return position, text
 
 
 def _object(value: object, field: str) -> dict[str, Any]:

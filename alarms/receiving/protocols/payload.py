@@ -20,7 +20,7 @@ PAYLOAD_LIMIT = 64 * 1024
 CHILD_LIMIT = 200
 """Characters of a child's external id."""
 
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:(\d\d)(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2999, 1, 1, tzinfo=UTC)
 
@@ -136,14 +136,13 @@ def rfc3339(value: object, field: str) -> datetime | None:
     is a clock that says nothing. What is not RFC 3339 at all is refused, so that the maker notices.
     """
     if type(value) is str:
-        match = _RFC3339.fullmatch(value)
-        if match is not None:
-            if match.group(1) == "60":  # a leap second, which Python's clock cannot show
+        if _RFC3339.fullmatch(value) is not None:
+            if value[17:19] == "60":  # a leap second, which Python's clock cannot show
                 value = value[:17] + "59" + value[19:]
             try:
-                time = datetime.fromisoformat(
-                    value.upper() if value[-1] == "z" or value[10] == "t" else value
-                )
+                time = datetime.fromisoformat(value.upper())
+                if 1970 < time.year < 2998:
+                    return time
                 return time if _EARLIEST <= time <= _LATEST else None
             except (ValueError, OverflowError):
                 pass  # such as month 13, or the year 0000
