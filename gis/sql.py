@@ -20,4 +20,4 @@ def load_statements(path: Path) -> dict[str, LiteralString]:
     if not names or len(set(names)) != len(names):
         raise ValueError(f"{path}: a statement's name is missing or stands twice")
     # our own files, not a user's words: that is what LiteralString asks for
-    return {name: cast(LiteralString, body.strip()) for name, body in zip(names, bodies, strict=True)}
+    return {name: cast("LiteralString", body.strip()) for name, body in zip(names, bodies, strict=True)}

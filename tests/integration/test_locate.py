@@ -49,11 +49,11 @@ def _site(
 
 def _place(conn: psycopg.Connection[Any], table: str, row_id: int) -> tuple[Any, ...]:
     row = conn.execute(
-        f"SELECT grid_cell, county, township, village FROM {table} WHERE id = %s",  # type: ignore[arg-type]
+        f"SELECT grid_cell, county, township, village FROM {table} WHERE id = %s",
         (row_id,),
     ).fetchone()
     assert row is not None
-    return row
+    return tuple(row)
 
 
 def test_the_smallest_polygon_decides_and_the_tiers_follow_from_its_code(
