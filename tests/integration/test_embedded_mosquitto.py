@@ -1,0 +1,196 @@
+"""The embedded mosquitto: who may say and hear what, what it keeps, what it does with new logins."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from api.embedded.mosquitto import EmbeddedMosquitto, Login
+from tests.integration.servers import Broker, start
+
+WAIT_S = 10.0
+
+
+class Talker:
+    """A client that remembers what happened to it."""
+
+    def __init__(self, login: Login, client_id: str = "", *, persistent: bool = False) -> None:
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5)
+        self.client.username_pw_set(login.username, login.password)
+        self.heard: list[tuple[str, bytes]] = []
+        self.code: ReasonCode | None = None
+        self.session_present = False
+        self._happened = threading.Condition()
+        self._answered: dict[int, ReasonCode] = {}
+        self.client.on_connect = self._on_connect
+        self.client.on_message = self._on_message
+        self.client.on_publish = self._on_publish
+        self.client.on_subscribe = self._on_subscribe
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        if persistent:
+            properties.SessionExpiryInterval = 0xFFFFFFFF
+        self.client.connect(login.host, login.port, clean_start=not persistent, properties=properties)
+        self.client.loop_start()
+        self.until(lambda: self.code is not None)
+
+    def until(self, holds: object) -> None:
+        assert callable(holds)
+        with self._happened:
+            assert self._happened.wait_for(holds, WAIT_S), "waited in vain"
+
+    def publish(self, topic: str, payload: bytes = b"{}") -> ReasonCode:
+        """Publish at QoS 1 and return the broker's answer."""
+        sent = self.client.publish(topic, payload, qos=1)
+        self.until(lambda: sent.mid in self._answered)
+        return self._answered[sent.mid]
+
+    def subscribe(self, topic: str) -> None:
+        result, mid = self.client.subscribe(topic, qos=1)
+        assert result == mqtt.MQTT_ERR_SUCCESS
+        self.until(lambda: mid in self._answered)
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+    def _note(self) -> None:
+        with self._happened:
+            self._happened.notify_all()
+
+    def _on_connect(
+        self, _c: object, _d: object, flags: mqtt.ConnectFlags, code: ReasonCode, _p: object
+    ) -> None:
+        self.code, self.session_present = code, flags.session_present
+        self._note()
+
+    def _on_message(self, _c: object, _d: object, message: mqtt.MQTTMessage) -> None:
+        self.heard.append((message.topic, bytes(message.payload)))
+        self._note()
+
+    def _on_publish(self, _c: object, _d: object, mid: int, code: ReasonCode, _p: object) -> None:
+        self._answered[mid] = code
+        self._note()
+
+    def _on_subscribe(self, _c: object, _d: object, mid: int, codes: list[ReasonCode], _p: object) -> None:
+        self._answered[mid] = codes[0]
+        self._note()
+
+
+@contextmanager
+def talking(login: Login, client_id: str = "", *, persistent: bool = False) -> Iterator[Talker]:
+    talker = Talker(login, client_id, persistent=persistent)
+    try:
+        yield talker
+    finally:
+        talker.close()
+
+
+def device(broker: Broker, name: str, password: str) -> Login:
+    return Login(broker.host, broker.port, name, password)
+
+
+def test_nobody_comes_in_without_a_login(broker: Broker) -> None:
+    for login in (
+        Login(broker.host, broker.port, "", ""),
+        device(broker, "intake", "wrong"),
+        device(broker, "x", "y"),
+    ):
+        with talking(login) as talker:
+            assert talker.code is not None
+            assert talker.code.is_failure
+
+
+def test_a_device_speaks_for_itself_only(broker: Broker) -> None:
+    broker.add_devices({"ir-1": "hush-1", "ir-2": "hush-2"})
+    with talking(broker.login("intake")) as intake, talking(device(broker, "ir-1", "hush-1")) as sensor:
+        for topic in ("lianfang/v1/+/signal", "lianfang/v1/+/state", "gw/#"):
+            intake.subscribe(topic)
+        allowed = ("lianfang/v1/ir-1/signal", "lianfang/v1/ir-1/state", "gw/ir-1/zigbee/door")
+        refused = (
+            "lianfang/v1/ir-2/signal",
+            "lianfang/v1/ir-1/ack",
+            "lianfang/v1/ir-1/command",
+            "gw/ir-2/x",
+            "enrol/x",
+        )
+        for topic in refused:
+            assert sensor.publish(topic).getName() == "Not authorized", topic
+        for topic in allowed:
+            assert not sensor.publish(topic).is_failure, topic
+        intake.until(lambda: len(intake.heard) >= len(allowed))
+        assert [topic for topic, _ in intake.heard] == list(allowed)
+
+
+def test_a_device_hears_only_what_is_said_to_it(broker: Broker) -> None:
+    broker.add_devices({"ir-3": "hush-3", "ir-4": "hush-4"})
+    with talking(broker.login("intake")) as intake, talking(device(broker, "ir-3", "hush-3")) as sensor:
+        sensor.subscribe("#")
+        for topic in (
+            "lianfang/v1/ir-4/ack",
+            "lianfang/v1/ir-4/command",
+            "lianfang/v1/ir-3/ack",
+            "lianfang/v1/ir-3/command",
+        ):
+            assert not intake.publish(topic).is_failure
+        sensor.until(lambda: len(sensor.heard) >= 2)
+        assert [topic for topic, _ in sensor.heard] == ["lianfang/v1/ir-3/ack", "lianfang/v1/ir-3/command"]
+
+
+def test_a_strangers_device_may_enrol_and_nothing_else(broker: Broker) -> None:
+    with talking(broker.login("enrol")) as stranger:
+        assert not stranger.publish("enrol/0x00158d0001").is_failure
+        for topic in ("lianfang/v1/ir-1/signal", "gw/ir-1/x"):
+            assert stranger.publish(topic).is_failure, topic
+
+
+def test_new_logins_work_at_once_and_connections_stay(broker: Broker) -> None:
+    with talking(broker.login("demo")) as old:
+        broker.add_devices({"ir-5": "hush-5"})
+        with talking(device(broker, "ir-5", "hush-5")) as sensor:
+            assert sensor.code is not None
+            assert not sensor.code.is_failure
+        assert not old.publish("lianfang/v1/ir-5/signal").is_failure
+        assert old.client.is_connected()
+
+
+def test_what_waits_for_the_intake_outlives_a_restart(fresh_broker: Broker) -> None:
+    """5,000 messages (the default would drop past 1,000) wait for a session that is away, over a clean restart."""
+    login = fresh_broker.login("intake")
+    with talking(login, "lianfang-intake", persistent=True) as intake:
+        intake.subscribe("lianfang/v1/+/signal")
+    with talking(fresh_broker.login("demo")) as demo:
+        last = None
+        for number in range(5_000):
+            last = demo.client.publish("lianfang/v1/ir-1/signal", b"%d" % number, qos=1)
+        assert last is not None
+        last.wait_for_publish(30)
+        assert last.is_published()
+    os.kill(fresh_broker.pid, signal.SIGTERM)
+    os.waitpid(fresh_broker.pid, 0)
+    again = EmbeddedMosquitto(fresh_broker.folder)
+    process = start(again)
+    try:
+        assert again.port == fresh_broker.port
+        with talking(login, "lianfang-intake", persistent=True) as intake:
+            assert intake.session_present
+            intake.until(lambda: len(intake.heard) >= 5_000)
+            assert [int(payload) for _, payload in intake.heard] == list(range(5_000))
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_started_by_root_it_does_not_run_as_root(broker: Broker) -> None:
+    with open(f"/proc/{broker.pid}/status") as status:  # noqa: PTH123 - not a file
+        uid = next(line.split()[1] for line in status if line.startswith("Uid:"))
+    assert int(uid) == (os.geteuid() or pwd.getpwnam("mosquitto").pw_uid)
