@@ -22,7 +22,6 @@ from alarms.receiving.protocols import (
     zigbee2mqtt,
 )
 from alarms.receiving.protocols.message import Decoded, UndecodableMessage, as_state, excerpt
-from alarms.receiving.protocols.payload import PAYLOAD_LIMIT
 
 __all__ = ["DECODERS", "Decoded", "UndecodableMessage", "decode", "publisher_of"]
 
@@ -64,11 +63,6 @@ def decode(message: RawMessage, protocol_of: Callable[[str], str | None]) -> Dec
     yesterday's panic does not ring tonight. Raises UndecodableMessage when the message cannot be read, and
     nothing else.
     """
-    if len(message.payload) > PAYLOAD_LIMIT:
-        raise UndecodableMessage(
-            f"the payload has {len(message.payload)} bytes, at most {PAYLOAD_LIMIT} are taken; "
-            "send pictures and recordings another way"
-        )
     parts = message.topic.split("/")
     if parts[0] == "lianfang":
         if len(parts) < 3 or parts[1] != "v1":

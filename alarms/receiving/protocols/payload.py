@@ -9,14 +9,14 @@ import json
 import math
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 
 from alarms.receiving.protocols.message import UndecodableMessage, excerpt
 
 PAYLOAD_LIMIT = 64 * 1024
-"""Bytes. The largest useful message is a few hundred; a camera's picture travels another way."""
+"""Bytes that are read. The largest useful message is a few hundred; what is ignored anyway may be larger."""
 CHILD_LIMIT = 200
 """Characters of a child's external id."""
 
@@ -26,7 +26,9 @@ _LATEST = datetime(2999, 1, 1, tzinfo=UTC)
 
 
 def json_value(payload: bytes) -> Any:
-    """Parse JSON (RFC 8259): UTF-8, no NaN, no repeated names, no NUL in texts."""
+    """Parse JSON (RFC 8259): UTF-8, no NaN, no repeated names, no NUL in texts, at most PAYLOAD_LIMIT bytes."""
+    if len(payload) > PAYLOAD_LIMIT:
+        _refuse_size(payload)
     try:
         value = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
@@ -53,6 +55,8 @@ def json_object(payload: bytes) -> dict[str, Any]:
 
 def plain_text(payload: bytes) -> str:
     """A payload that is a bare word such as ``ON`` or ``online``."""
+    if len(payload) > PAYLOAD_LIMIT:
+        _refuse_size(payload)
     try:
         text = payload.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -135,17 +139,16 @@ def rfc3339(value: object, field: str) -> datetime | None:
     A wrong clock is no reason to lose an alarm: 1970 is passed on and judged later; before 1970 or after 2998
     is a clock that says nothing. What is not RFC 3339 at all is refused, so that the maker notices.
     """
-    if type(value) is str:
-        if _RFC3339.fullmatch(value) is not None:
-            if value[17:19] == "60":  # a leap second, which Python's clock cannot show
-                value = value[:17] + "59" + value[19:]
-            try:
-                time = datetime.fromisoformat(value.upper())
-                if 1970 < time.year < 2998:
-                    return time
-                return time if _EARLIEST <= time <= _LATEST else None
-            except (ValueError, OverflowError):
-                pass  # such as month 13, or the year 0000
+    if type(value) is str and _RFC3339.fullmatch(value) is not None:
+        if value[17:19] == "60":  # a leap second, which Python's clock cannot show
+            value = value[:17] + "59" + value[19:]
+        try:
+            time = datetime.fromisoformat(value.upper())
+            if 1970 < time.year < 2998:
+                return time
+            return time if _EARLIEST <= time <= _LATEST else None
+        except (ValueError, OverflowError):
+            pass  # such as month 13, or the year 0000
     raise UndecodableMessage(f'{field}: {excerpt(value)} is not a time such as "2026-03-01T08:30:00+08:00"')
 
 
@@ -157,6 +160,13 @@ def epoch(value: object, *, scale: float = 1.0) -> datetime | None:
     if not math.isfinite(seconds) or not 0 < seconds < _LATEST.timestamp():
         return None
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def _refuse_size(payload: bytes) -> NoReturn:
+    raise UndecodableMessage(
+        f"the payload has {len(payload)} bytes, at most {PAYLOAD_LIMIT} are read; "
+        "pictures and recordings travel another way"
+    )
 
 
 def _count_texts(value: object) -> int:
