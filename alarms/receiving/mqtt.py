@@ -1,7 +1,8 @@
 """The MQTT receiver: hands raw messages to the lanes of the intake and acknowledges them after the commit.
 
 QoS 1, manual acknowledgement, a persistent session: what is not stored stays with the broker. The local queues are
-bounded by Receive Maximum, so the callback never blocks (which would kill the keep-alive). Acknowledgements go out in
+bounded by Receive Maximum; a broker that does not keep to it (mosquitto 2.0.11 sends its whole backlog) is slowed by
+not reading on, never so long that the keep-alive dies. Acknowledgements go out in
 the order of arrival (MQTT-4.6.0-2), and only on the connection that brought the message: a packet id means nothing on
 the next one. Retained
 messages come once, at the first subscription (retain handling 1), and tell a state.
@@ -34,6 +35,9 @@ CLIENT_ID = "lianfang-intake"
 TOPICS = ("lianfang/v1/+/signal", "lianfang/v1/+/state", "gw/#", "enrol/#")
 NEVER_EXPIRES = 0xFFFFFFFF
 LANES = 2
+KEEP_ALIVE_S = 60
+NO_ROOM_S = 10.0
+"""How long reading may pause at a time: well below the keep-alive."""
 
 log = structlog.get_logger(__name__)
 
@@ -79,6 +83,7 @@ class Receiver:
         self._lanes = [Lane(connect, rules, batch_size, self._is_current, self._stored) for _ in range(lanes)]
         self._order: deque[Received] = deque()
         self._acknowledging = threading.Lock()
+        self._room = threading.Condition(self._acknowledging)
         self._client = self._make_client()
 
     def _make_client(self) -> mqtt.Client:
@@ -101,7 +106,11 @@ class Receiver:
         properties.SessionExpiryInterval = NEVER_EXPIRES
         properties.ReceiveMaximum = self._receive_maximum
         self._client.connect_async(
-            self._broker.host, self._broker.port, keepalive=30, clean_start=False, properties=properties
+            self._broker.host,
+            self._broker.port,
+            keepalive=KEEP_ALIVE_S,
+            clean_start=False,
+            properties=properties,
         )
         threads = [threading.Thread(target=self._run_lane, args=(lane,)) for lane in self._lanes]
         self._client.loop_start()
@@ -111,6 +120,8 @@ class Receiver:
             self._stopped.wait()
         finally:
             self._stopped.set()
+            with self._room:
+                self._room.notify()
             for lane in self._lanes:
                 lane.stop()
             for thread in threads:
@@ -180,8 +191,17 @@ class Receiver:
             packet_id=message.mid if message.qos else None,
         )
         received = Received(raw, self._connection)
+        self._wait_for_room()
         self._order.append(received)
         self._lanes[hash(_publisher(raw.topic)) % len(self._lanes)].put(received)
+
+    def _wait_for_room(self) -> None:
+        if len(self._order) < self._receive_maximum:
+            return
+        with self._room:
+            self._room.wait_for(
+                lambda: len(self._order) < self._receive_maximum or self._stopped.is_set(), timeout=NO_ROOM_S
+            )
 
     def _is_current(self, received: Received) -> bool:
         return received.connection == self._connection
@@ -195,6 +215,7 @@ class Receiver:
                 first = self._order.popleft()
                 if first.message.packet_id is not None and self._is_current(first):
                     self._client.ack(first.message.packet_id, 1)
+            self._room.notify()
             for outcome in outcomes:
                 if outcome.message_id is not None and outcome.message.topic.startswith("lianfang/v1/"):
                     self._answer(outcome)
