@@ -12,6 +12,7 @@ from alarms.model import Category, Qualifier, RawMessage, Signal
 from alarms.receiving.codes import is_known_sia_code
 from alarms.receiving.protocols.message import Decoded, UndecodableMessage, excerpt, presence
 from alarms.receiving.protocols.payload import child_name, json_object, kind_of, number, rfc3339, text_of
+from gis import coordinates
 from gis.model import Position
 
 NAME = "lianfang"
@@ -164,7 +165,8 @@ def _object(value: object, field: str) -> dict[str, Any]:
     return value
 
 
-def _position(value: object) -> Position:
+def _position(value: object) -> Position | None:
+    """A point in WGS 84. 0, 0 is what a device without a fix says: no position, and no reason to lose an alarm."""
     body = _object(value, "position")
     lon = number(body.get("lon"), "position.lon", -180, 180)
     lat = number(body.get("lat"), "position.lat", -90, 90)
@@ -172,11 +174,14 @@ def _position(value: object) -> Position:
     crs = _CRS.get(name) if type(name) is str else None
     if crs is None:
         raise UndecodableMessage(f"position.crs: one of {', '.join(_CRS)} was expected, not {excerpt(name)}")
-    if crs in ("GCJ-02", "BD-09"):
-        from gis.coordinates import to_wgs84
-
-        lon, lat = to_wgs84(lon, lat, crs)
-    return Position(lon=lon, lat=lat, source_crs=crs)
+    if lon == 0 and lat == 0:
+        return None
+    if crs in ("EPSG:4326", "EPSG:4490"):
+        return Position(lon=lon, lat=lat, source_crs=crs)
+    try:
+        return coordinates.position(lon, lat, crs)
+    except coordinates.CoordinateError as error:
+        raise UndecodableMessage(f"position: {error}") from error
 
 
 def _picture(value: object) -> dict[str, Any]:
