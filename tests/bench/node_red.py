@@ -60,7 +60,8 @@ const signal = JSON.parse(msg.payload);
 try {
     await context.get('pool').query({
         name: 'store',
-        text: `INSERT INTO peer.signals (device_id, event, zone, qualifier, device_time, payload, county, township, village)
+        text: `INSERT INTO peer.signals (device_id, event, zone, qualifier, device_time, payload,
+                                         county, township, village)
                SELECT id, $2, $3, $4, $5, $6, county, township, village FROM devices WHERE device_id = $1`,
         values: [msg.topic.split('/')[2], signal.event, signal.zone ?? null, signal.qualifier ?? 'new', signal.time,
                  msg.payload],
@@ -222,7 +223,7 @@ class NodeRed:
 
     def _start(self) -> tuple[subprocess.Popen[bytes], Path]:
         log = self.folder / "node-red.log"
-        argv = [_node(), self.folder / "node_modules/node-red/red.js"]
+        argv: list[str | Path] = [_node(), self.folder / "node_modules/node-red/red.js"]
         argv += ["--userDir", self.folder / "user", "--settings", self.folder / "user/settings.js"]
         environment = os.environ | {"BENCH_DATABASE_URL": self._database_url, "NODE_ENV": "production"}
         with log.open("wb") as out:
