@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 
-from api.settings import Settings, SettingsError, load_settings
+if TYPE_CHECKING:
+    from api.settings import Settings
 
 
 def say(line: str) -> None:
@@ -24,6 +26,8 @@ def fail(message: str, code: int = 1) -> typer.Exit:
 
 def settings_or_exit(**given: object) -> Settings:
     """The settings, or exit code 2 with the wrong one named."""
+    from api.settings import SettingsError, load_settings
+
     try:
         return load_settings(**{name: value for name, value in given.items() if value is not None})
     except SettingsError as error:
@@ -41,6 +45,7 @@ def plain_errors() -> Iterator[None]:
     from api.embedded.endpoints import NotRunning
     from api.held import AlreadyHeld
     from api.services import ServiceError
+    from api.settings import SettingsError
 
     try:
         yield

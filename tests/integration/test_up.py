@@ -1,0 +1,282 @@
+"""`lianfang up` as its user sees it: starts, survives kills, stops with Ctrl-C and leaves no process."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from alarms.registry import credentials
+from api.embedded import endpoints
+from api.embedded.mosquitto import Login
+from api.embedded.ports import any_free
+from api.settings import Settings, load_settings
+from tests.integration.test_embedded_mosquitto import Talker
+
+ROOT = Path(__file__).parents[2]
+READY_S = 60.0
+
+
+class Terminal:
+    """A command in a terminal of its own: what it printed, and Ctrl-C."""
+
+    def __init__(self, *arguments: str, var: Path, port: int) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("LIANFANG_")}
+        environment |= {"LIANFANG_VAR_DIR": str(var), "LIANFANG_HTTP_PORT": str(port)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "api.cli", *arguments],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.lines: list[str] = []
+        self._news = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with self._news:
+                self.lines.append(line.rstrip("\n"))
+                self._news.notify_all()
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def until_said(self, pattern: str, timeout_s: float = READY_S) -> None:
+        with self._news:
+            found = self._news.wait_for(lambda: re.search(pattern, self.text), timeout_s)
+        assert found, f"never said {pattern!r}:\n{self.text}"
+
+    def ctrl_c(self) -> int:
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.end()
+
+    def end(self) -> int:
+        code = self.process.wait(timeout=90)
+        self._reader.join(timeout=10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+
+@pytest.fixture
+def var(run_dir: Path) -> Iterator[Path]:
+    place = run_dir / f"up-{os.urandom(4).hex()}"
+    yield place
+    assert processes_of(place) == {}, "something was left running"
+    shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture
+def port() -> int:
+    return any_free("127.0.0.1")
+
+
+def processes_of(var: Path) -> dict[int, str]:
+    """Processes that belong to an installation, by its folder in their arguments or environment."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            argv = (entry / "cmdline").read_bytes()
+            environment = (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        if argv and str(var).encode() in argv + environment and int(entry.name) != os.getpid():
+            found[int(entry.name)] = argv.replace(b"\0", b" ").decode(errors="replace").strip()
+    return found
+
+
+def pid_of(var: Path, part: str) -> int | None:
+    return next(
+        (pid for pid, line in processes_of(var).items() if part in line and "setpriv" not in line), None
+    )
+
+
+def until(holds: Callable[[], object], timeout_s: float = READY_S) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def settings_of(var: Path) -> Settings:
+    return load_settings(var_dir=var)
+
+
+@pytest.mark.timeout(300)
+def test_up_survives_kills_and_ctrl_c_leaves_nothing(var: Path, port: int) -> None:
+    terminal = Terminal("up", var=var, port=port)
+    try:
+        terminal.until_said(f"Lianfang is up: http://127.0.0.1:{port}")
+        assert healthy(port)
+
+        for name, part in (
+            ("mosquitto", "mosquitto -c"),
+            ("postgres", "postgres -D"),
+            ("intake", "api.cli intake"),
+        ):
+            pid = pid_of(var, part)
+            assert pid is not None, f"{name} does not run"
+            os.kill(pid, signal.SIGKILL)
+            terminal.until_said(
+                rf"{name} was ended by SIGKILL; it is started again(.|\n)*{name} runs again after"
+            )
+            assert pid_of(var, part) not in (None, pid)
+
+        second = Terminal("up", var=var, port=any_free("127.0.0.1"))
+        assert second.end() == 1
+        assert re.search(r"is held by `lianfang up`, process \d+, running since", second.text)
+        assert "Traceback" not in second.text
+
+        assert_a_new_device_gets_in_at_once(settings_of(var))
+    finally:
+        code = terminal.ctrl_c()
+    assert code == 0, terminal.text
+    assert "stopping" in terminal.lines
+    assert "Traceback" not in terminal.text
+    assert not (var / "endpoints.json").exists()
+
+
+def assert_a_new_device_gets_in_at_once(settings: Settings) -> None:
+    """A login written to the table works at the broker, without a restart."""
+    with psycopg.connect(
+        endpoints.database_url(settings), options="-c role=lianfang_owner", autocommit=True
+    ) as conn:
+        conn.execute(
+            "INSERT INTO device_credentials (device_id, password_line) VALUES ('ir-77', %s), ('intake', 'x')",
+            [credentials.hash_password("open sesame")],
+        )
+    broker = endpoints.mqtt_login(settings)
+    login = Login(broker.host, broker.port, "ir-77", "open sesame")
+
+    def gets_in() -> bool:
+        talker = Talker(login)
+        talker.close()
+        return talker.code is not None and not talker.code.is_failure
+
+    until(gets_in)
+
+
+@pytest.mark.timeout(300)
+def test_kill_9_of_up_itself_leaves_nothing_and_it_starts_again(var: Path, port: int) -> None:
+    terminal = Terminal("up", var=var, port=port)
+    terminal.until_said("Lianfang is up")
+    terminal.process.kill()
+    terminal.end()
+    until(lambda: not processes_of(var))
+    again = Terminal("up", var=var, port=port)
+    try:
+        again.until_said("Lianfang is up")
+    finally:
+        assert again.ctrl_c() == 0
+
+
+@pytest.mark.timeout(300)
+def test_ctrl_c_while_it_starts_is_obeyed(var: Path, port: int) -> None:
+    terminal = Terminal("up", var=var, port=port)
+    terminal.until_said("starting postgres and mosquitto")
+    assert terminal.ctrl_c() == 0
+    assert "Traceback" not in terminal.text
+
+
+def test_a_taken_port_is_said_with_its_holder(var: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        terminal = Terminal("up", var=var, port=port)
+        assert terminal.end() == 1
+    assert f"port {port} is taken by process {os.getpid()} (" in terminal.text
+    assert "choose another port with LIANFANG_HTTP_PORT" in terminal.text
+    assert "Traceback" not in terminal.text
+
+
+def test_a_wrong_setting_is_wrong_usage(var: Path) -> None:
+    terminal = Terminal("up", "--port", "99999", var=var, port=8400)
+    assert terminal.end() == 2
+    environment = {**os.environ, "LIANFANG_VAR_DIR": str(var), "LIANFANG_TIME_ZONE": "Mars/Olympus"}
+    done = subprocess.run(
+        [sys.executable, "-m", "api.cli", "doctor"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "LIANFANG_TIME_ZONE" in done.stderr
+
+
+def test_commands_without_a_database_say_what_to_do(var: Path) -> None:
+    for arguments in (("migrate",), ("user", "list"), ("device", "list"), ("jobs",), ("intake",)):
+        terminal = Terminal(*arguments, var=var, port=8400)
+        if arguments == ("jobs",):  # a role waits for its database
+            terminal.until_said("database_away")
+            terminal.process.terminate()
+            assert terminal.end() == 0
+            continue
+        assert terminal.end() == 1, arguments
+        assert "start the embedded one with `lianfang up`" in terminal.text
+        assert "Traceback" not in terminal.text
+
+
+def test_help_needs_nothing_heavy() -> None:
+    """The command line starts fast because a command imports what it needs when it runs."""
+    heavy = "{'psycopg', 'pydantic', 'fastapi', 'uvicorn', 'shapely', 'numpy', 'paho', 'structlog', 'asyncio'}"
+    code = f"import sys, api.cli; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.timeout(600)
+def test_the_demo_writes_its_file_and_starts_again_quickly(var: Path, port: int) -> None:
+    demo = ("demo", "--households", "500", "--no-simulator")
+    first = Terminal(*demo, var=var, port=port)
+    first.until_said("Ctrl-C stops everything", timeout_s=300)
+    described = json.loads((var / "demo.json").read_text())
+    assert (var / "demo.json").stat().st_mode & 0o777 == 0o600
+    assert first.ctrl_c() == 0, first.text
+    assert not (var / "demo.json").exists()
+    assert described["url"] == f"http://127.0.0.1:{port}"
+    assert set(described["mqtt"]) == {"host", "port", "username", "password"}
+    assert {one["role"] for one in described["logins"]} >= {
+        "dispatcher",
+        "installer",
+        "investigator",
+        "admin",
+    }
+
+    began = time.monotonic()
+    second = Terminal(*demo, var=var, port=port)
+    second.until_said("Ctrl-C stops everything")
+    assert time.monotonic() - began < 20, "nothing is loaded again"
+    again = json.loads((var / "demo.json").read_text())
+    assert again == described, "logins and addresses are stable between starts"
+    assert second.ctrl_c() == 0
