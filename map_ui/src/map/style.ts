@@ -1,0 +1,352 @@
+/**
+ * The map's style, from the palette. Quiet by design: divisions as fine lines whose weight tells the tier, names as the
+ * zoom allows, and above all of it what is open.
+ *
+ * There is no `glyphs` address: MapLibre then draws every letter with the system's own fonts.
+ */
+import type {
+  ExpressionSpecification,
+  LayerSpecification,
+  SourceSpecification,
+  StyleSpecification,
+} from 'maplibre-gl';
+import type { Session } from '../model/documents.ts';
+import type { Palette } from '../theme/palette.ts';
+import { CELLS_FROM, COUNT_ZOOMS, INCIDENTS_FROM, MAX_ZOOM, SITES_FROM } from './tiers.ts';
+
+const FONT = ['Noto Sans CJK SC, Noto Sans SC, PingFang SC, Microsoft YaHei, sans-serif'];
+const BOLD = [
+  'Noto Sans CJK SC Bold, Noto Sans SC Bold, PingFang SC Semibold, Microsoft YaHei Bold, sans-serif bold',
+];
+
+const EMPTY = { type: 'FeatureCollection' as const, features: [] };
+
+export const INCIDENT_LAYERS = [
+  'incident-cluster',
+  'incident-point',
+  'urgent-cluster',
+  'urgent-point',
+] as const;
+export const COUNT_LAYERS = ['count-2', 'count-3', 'count-4'] as const;
+
+/** What the legend's boxes turn on and off. */
+export const TOGGLES = {
+  cells: ['cell-line', 'cell-label'],
+  sites: ['site', 'site-label'],
+  labels: ['label-2', 'label-3', 'label-4'],
+  counts: [...COUNT_LAYERS],
+} as const;
+export type Toggle = keyof typeof TOGGLES;
+
+export function styleFor(session: Session, palette: Palette, locale: 'zh' | 'en'): StyleSpecification {
+  return { version: 8, sources: sources(session), layers: layers(palette, locale) };
+}
+
+function sources(session: Session): Record<string, SourceSpecification> {
+  const tiles = (layer: keyof Session['tiles']['version'], maxzoom: number): SourceSpecification => ({
+    type: 'vector',
+    tiles: [
+      `${location.origin}/tiles/v${session.tiles.version[layer]}/${layer}/{z}/{x}/{y}.mvt?scope=${encodeURIComponent(session.tiles.scope)}`,
+    ],
+    maxzoom,
+    ...(layer === 'sites' ? { minzoom: 13, promoteId: 'id' } : {}),
+    ...(layer === 'grid_cells' ? { minzoom: 12 } : {}),
+  });
+  const live = (radius: number): SourceSpecification => ({
+    type: 'geojson',
+    data: EMPTY,
+    cluster: true,
+    clusterRadius: radius,
+    clusterMaxZoom: MAX_ZOOM,
+    maxzoom: MAX_ZOOM + 1,
+    clusterProperties: {
+      top: ['min', ['get', 'priority']],
+      // The gravest of those that nobody has taken on; 9 where all are taken on.
+      fresh: ['min', ['get', 'fresh']],
+    },
+  });
+  return {
+    divisions: tiles('divisions', 14),
+    grid_cells: tiles('grid_cells', 15),
+    sites: tiles('sites', 15),
+    counts: { type: 'geojson', data: EMPTY },
+    incidents: live(26),
+    urgent: live(26),
+    selection: { type: 'geojson', data: EMPTY },
+  };
+}
+
+function layers(palette: Palette, locale: 'zh' | 'en'): LayerSpecification[] {
+  const { map } = palette;
+  return [
+    { id: 'ground', type: 'background', paint: { 'background-color': map.outside } },
+    {
+      id: 'division-fill',
+      type: 'fill',
+      source: 'divisions',
+      'source-layer': 'divisions',
+      paint: { 'fill-color': map.land, 'fill-opacity': ['case', ['==', ['get', 'tier'], 2], 1, 0] },
+    },
+    cellLine(palette),
+    divisionLine(4, map.village, 11, 0.6),
+    divisionLine(3, map.township, 8.5, 1),
+    divisionLine(2, map.county, 0, 1.8),
+    {
+      id: 'site',
+      type: 'circle',
+      source: 'sites',
+      'source-layer': 'sites',
+      minzoom: SITES_FROM,
+      paint: {
+        'circle-radius': ['interpolate', ['linear'], ['zoom'], 13, 1.2, 16, 3.5, 19, 6],
+        'circle-color': [
+          'match',
+          ['coalesce', ['feature-state', 'priority'], 0],
+          ...([1, 2, 3, 4, 5] as const).flatMap((p) => [p, palette.priority[p].fill]),
+          map.site,
+        ] as unknown as ExpressionSpecification,
+        'circle-stroke-color': map.halo,
+        'circle-stroke-width': 1,
+      },
+    },
+    {
+      id: 'link',
+      type: 'line',
+      source: 'selection',
+      filter: ['==', ['geometry-type'], 'LineString'],
+      paint: { 'line-color': map.link, 'line-width': 1.2, 'line-dasharray': [3, 2] },
+    },
+    siteLabel(palette),
+    cellLabel(palette),
+    divisionLabel(4, palette, locale, 11.2, 12),
+    divisionLabel(3, palette, locale, 9.2, 13),
+    divisionLabel(2, palette, locale, 6, 15),
+    ...([4, 3, 2] as const).map((tier) => countLayer(tier, palette)),
+    ...incidentLayers('urgent', palette),
+    ...incidentLayers('incident', palette),
+    {
+      id: 'linked',
+      type: 'circle',
+      source: 'selection',
+      filter: ['==', ['get', 'role'], 'device'],
+      paint: {
+        'circle-radius': 5,
+        'circle-color': map.link,
+        'circle-stroke-color': map.halo,
+        'circle-stroke-width': 1.5,
+      },
+    },
+    {
+      id: 'ring',
+      type: 'circle',
+      source: 'selection',
+      filter: ['==', ['get', 'role'], 'incident'],
+      paint: {
+        'circle-radius': 21,
+        'circle-color': 'rgba(0,0,0,0)',
+        'circle-stroke-color': map.link,
+        'circle-stroke-width': 2.5,
+      },
+    },
+    {
+      id: 'chosen',
+      type: 'symbol',
+      source: 'selection',
+      filter: ['==', ['get', 'role'], 'incident'],
+      layout: {
+        'icon-image': ['get', 'image'],
+        'icon-size': 1.15,
+        'icon-allow-overlap': true,
+        'icon-ignore-placement': true,
+      },
+    },
+  ];
+}
+
+function divisionLine(tier: 2 | 3 | 4, colour: string, minzoom: number, width: number): LayerSpecification {
+  return {
+    id: `division-${tier}`,
+    type: 'line',
+    source: 'divisions',
+    'source-layer': 'divisions',
+    minzoom,
+    filter: ['==', ['get', 'tier'], tier],
+    layout: { 'line-join': 'round' },
+    paint: {
+      'line-color': colour,
+      'line-width': ['interpolate', ['linear'], ['zoom'], 8, width, 15, width * 2],
+    },
+  };
+}
+
+function cellLine(palette: Palette): LayerSpecification {
+  return {
+    id: 'cell-line',
+    type: 'line',
+    source: 'grid_cells',
+    'source-layer': 'grid_cells',
+    minzoom: CELLS_FROM,
+    paint: { 'line-color': palette.map.cell, 'line-width': 0.8, 'line-dasharray': [4, 3] },
+  };
+}
+
+function cellLabel(palette: Palette): LayerSpecification {
+  return {
+    id: 'cell-label',
+    type: 'symbol',
+    source: 'grid_cells',
+    'source-layer': 'grid_cells',
+    minzoom: 14.5,
+    layout: {
+      'text-field': ['slice', ['get', 'code'], 12],
+      'text-font': FONT,
+      'text-size': 11,
+    },
+    paint: {
+      'text-color': palette.map.labelQuiet,
+      'text-halo-color': palette.map.halo,
+      'text-halo-width': 1.2,
+    },
+  };
+}
+
+function siteLabel(palette: Palette): LayerSpecification {
+  return {
+    id: 'site-label',
+    type: 'symbol',
+    source: 'sites',
+    'source-layer': 'sites',
+    minzoom: 16.5,
+    layout: {
+      'text-field': ['get', 'name'],
+      'text-font': FONT,
+      'text-size': 12,
+      'text-anchor': 'top',
+      'text-offset': [0, 0.6],
+      'text-optional': true,
+    },
+    paint: {
+      'text-color': palette.map.labelQuiet,
+      'text-halo-color': palette.map.halo,
+      'text-halo-width': 1.2,
+    },
+  };
+}
+
+function divisionLabel(
+  tier: 2 | 3 | 4,
+  palette: Palette,
+  locale: 'zh' | 'en',
+  minzoom: number,
+  size: number,
+): LayerSpecification {
+  const quiet = tier === 4;
+  return {
+    id: `label-${tier}`,
+    type: 'symbol',
+    source: 'divisions',
+    'source-layer': 'division_labels',
+    minzoom,
+    maxzoom: tier === 2 ? 11 : tier === 3 ? 13.5 : 24,
+    filter: ['==', ['get', 'tier'], tier],
+    layout: {
+      'text-field': locale === 'en' ? ['coalesce', ['get', 'name_latin'], ['get', 'name']] : ['get', 'name'],
+      'text-font': tier === 2 ? BOLD : FONT,
+      'text-size': size,
+      'text-letter-spacing': tier === 2 ? 0.08 : 0,
+      'text-anchor': 'bottom',
+      'text-offset': [0, -0.9],
+      'text-max-width': 9,
+    },
+    paint: {
+      'text-color': quiet ? palette.map.labelQuiet : palette.map.label,
+      'text-halo-color': palette.map.halo,
+      'text-halo-width': 1.5,
+    },
+  };
+}
+
+/** The highest priority's shape, and how many are open. */
+function countLayer(tier: 2 | 3 | 4, palette: Palette): LayerSpecification {
+  const [minzoom, maxzoom] = COUNT_ZOOMS[tier];
+  return {
+    id: `count-${tier}`,
+    type: 'symbol',
+    source: 'counts',
+    minzoom,
+    maxzoom,
+    filter: ['==', ['get', 'tier'], tier],
+    layout: {
+      'symbol-sort-key': ['-', 0, ['get', 'top']],
+      'icon-image': ['get', 'image'],
+      'icon-anchor': 'right',
+      'icon-offset': [2, 6],
+      'icon-allow-overlap': true,
+      'icon-ignore-placement': tier !== 2,
+      'text-field': ['to-string', ['get', 'open']],
+      'text-font': BOLD,
+      'text-size': 16,
+      'text-anchor': 'left',
+      'text-offset': [0.25, 0.4],
+      'text-allow-overlap': true,
+    },
+    paint: {
+      'text-color': palette.text,
+      'text-halo-color': palette.map.halo,
+      'text-halo-width': 2,
+    },
+  };
+}
+
+/** Clusters show the highest priority inside and how many there are; nothing is ever left out. */
+function incidentLayers(kind: 'incident' | 'urgent', palette: Palette): LayerSpecification[] {
+  const source = kind === 'urgent' ? 'urgent' : 'incidents';
+  const zooms = kind === 'urgent' ? { maxzoom: INCIDENTS_FROM } : { minzoom: INCIDENTS_FROM };
+  const small = kind === 'urgent';
+  const common = { 'icon-allow-overlap': true, 'icon-ignore-placement': true } as const;
+  return [
+    {
+      id: `${kind}-point`,
+      type: 'symbol',
+      source,
+      ...zooms,
+      filter: ['!', ['has', 'point_count']],
+      layout: {
+        ...common,
+        'symbol-sort-key': ['-', ['case', ['<', ['get', 'fresh'], 9], 10, 0], ['get', 'priority']],
+        'icon-image': ['get', 'image'],
+        'icon-size': small ? 0.8 : 1,
+      },
+    },
+    {
+      id: `${kind}-cluster`,
+      type: 'symbol',
+      source,
+      ...zooms,
+      filter: ['has', 'point_count'],
+      layout: {
+        ...common,
+        'symbol-sort-key': ['-', 0, ['get', 'top']],
+        'icon-image': [
+          'case',
+          ['<', ['get', 'fresh'], 9],
+          ['concat', 'p', ['to-string', ['min', ['get', 'fresh'], ['get', 'top']]]],
+          ['concat', 'p', ['to-string', ['get', 'top']], '-hollow'],
+        ],
+        'icon-size': small ? 0.85 : 1.1,
+        'text-field': ['concat', '×', ['get', 'point_count_abbreviated']],
+        'text-font': BOLD,
+        'text-size': 13,
+        'text-anchor': 'left',
+        'text-offset': [1, -0.6],
+        'text-allow-overlap': true,
+        'text-ignore-placement': true,
+      },
+      paint: {
+        'text-color': palette.text,
+        'text-halo-color': palette.map.halo,
+        'text-halo-width': 2,
+      },
+    },
+  ];
+}

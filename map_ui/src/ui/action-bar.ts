@@ -1,0 +1,246 @@
+/** What can be done with the incident now. Forms open in place; nothing covers the queue. */
+import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { customElement, property, state } from 'lit/decorators.js';
+import type { App, Draft } from '../app.ts';
+import { t } from '../i18n/i18n.ts';
+import { type Action, fits, RIGHT_OF } from '../model/actions.ts';
+import { DISPOSITIONS, type Disposition, type Incident } from '../model/documents.ts';
+import { shared } from '../theme/shared.ts';
+import { AppElement } from './element.ts';
+
+const KEY: Partial<Record<Action, string>> = { acknowledge: 'A', dispatch: 'D', notes: 'N', close: 'C' };
+/** These take a form first; the others go at once. */
+const FORMS: readonly Action[] = ['dispatch', 'notes', 'close', 'verify', 'reopen'];
+const LABEL = {
+  dispatch: 'action.dispatch_text',
+  notes: 'action.note_text',
+  verify: 'action.verify_text',
+  close: 'action.close_text',
+  reopen: 'action.reopen_text',
+} as const;
+const NEEDS_TEXT: readonly Action[] = ['dispatch', 'notes', 'reopen'];
+
+@customElement('lf-actions')
+export class ActionBar extends AppElement {
+  @property({ attribute: false }) incident!: Incident;
+  @state() private disposition: Disposition | null = null;
+  @state() private missing = false;
+  #focused: Draft = null;
+
+  static override styles = [
+    shared,
+    css`
+      :host {
+        display: block;
+        padding: 10px 16px 12px;
+        border-top: 1px solid var(--line);
+        background: var(--surface);
+      }
+      .buttons {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 8px;
+      }
+      form {
+        display: grid;
+        gap: 8px;
+        padding-bottom: 10px;
+      }
+      textarea {
+        resize: vertical;
+        min-height: 56px;
+      }
+      fieldset {
+        border: 0;
+        margin: 0;
+        padding: 0;
+        display: grid;
+        grid-template-columns: 1fr 1fr;
+        gap: 6px;
+      }
+      legend {
+        color: var(--muted);
+        padding-bottom: 4px;
+      }
+      fieldset button {
+        white-space: normal;
+        text-align: start;
+      }
+      fieldset button[aria-pressed='true'] {
+        border-color: var(--accent);
+        box-shadow: inset 0 0 0 1px var(--accent);
+      }
+      .levels {
+        grid-template-columns: 1fr;
+      }
+      .problem {
+        padding-bottom: 8px;
+      }
+    `,
+  ];
+
+  protected override watched(app: App) {
+    return [app.draft, app.answers.pending, app.answers.problems];
+  }
+
+  protected override willUpdate(changed: PropertyValues): void {
+    super.willUpdate(changed);
+    const before = changed.get('incident') as Incident | undefined;
+    if (before && before.id !== this.incident.id) this.disposition = null;
+    if (this.app.draft.value === null) this.disposition = null;
+  }
+
+  protected override updated(): void {
+    const draft = this.app.draft.value;
+    if (draft !== null && draft !== this.#focused) {
+      this.renderRoot.querySelector<HTMLElement>('form textarea, form fieldset button')?.focus();
+    }
+    this.#focused = draft;
+  }
+
+  override render(): TemplateResult {
+    const { app, incident } = this;
+    const problem = app.answers.problems.value.get(incident.id);
+    const draft = app.draft.value;
+    return html`${problem ? html`<p class="problem" role="alert">${problem}</p>` : nothing}
+      ${draft && fits(draft, incident.state) ? this.form(draft) : nothing}
+      <div class="buttons">
+        ${this.button('acknowledge', true)} ${this.button('reopen', true)}
+        ${this.button('dispatch', incident.state !== 'new')} ${this.button('notes')} ${this.button('close')}
+        ${
+          incident.position
+            ? html`<button
+                title="${t('action.zoom')} (Z)"
+                @click=${() => {
+                  app.tab.set('map');
+                  app.zoomTo.set({ incident: incident.id });
+                }}
+              >
+                ${t('action.zoom')} <kbd>Z</kbd>
+              </button>`
+            : nothing
+        }
+        ${this.button('on-scene')} ${this.button('resolve')} ${this.button('verify')}
+        ${incident.handler?.id === app.session.value?.user.id || incident.state === 'new' ? nothing : this.button('handle')}
+      </div>`;
+  }
+
+  private button(action: Action, primary = false): TemplateResult | typeof nothing {
+    const { app, incident } = this;
+    if (!fits(action, incident.state)) return nothing;
+    const allowed = app.may(RIGHT_OF[action]);
+    const pending = app.answers.pending.value.get(incident.id);
+    const key = KEY[action];
+    return html`<button
+      class=${primary ? 'primary' : ''}
+      data-action=${action}
+      ?disabled=${!allowed || pending !== undefined}
+      title=${allowed ? `${t(`action.${action}`)}${key ? ` (${key})` : ''}` : t('action.not_allowed')}
+      aria-expanded=${FORMS.includes(action) ? (app.draft.value === action ? 'true' : 'false') : nothing}
+      @click=${() => this.press(action)}
+    >
+      ${pending === action ? t('action.sending') : t(`action.${action}`)}
+      ${key && pending !== action ? html`<kbd>${key}</kbd>` : nothing}
+    </button>`;
+  }
+
+  private press(action: Action): void {
+    if (!FORMS.includes(action)) {
+      void this.app.answers.act(this.incident.id, action);
+      return;
+    }
+    const draft = action as Exclude<Draft, null>;
+    this.app.draft.set(this.app.draft.value === draft ? null : draft);
+  }
+
+  private form(draft: Exclude<Draft, null>): TemplateResult {
+    const falsely = this.disposition?.startsWith('false_') ?? false;
+    return html`<form @submit=${(event: SubmitEvent) => this.submit(event, draft)} novalidate>
+      ${draft === 'close' ? this.dispositions() : nothing} ${draft === 'verify' ? this.levels() : nothing}
+      <label>
+        ${t(LABEL[draft])}
+        <textarea name="text" rows="2" maxlength="2000" @keydown=${this.sendOnEnter}></textarea>
+      </label>
+      ${this.missing ? html`<p class="problem" role="alert">${t('action.text_missing')}</p>` : nothing}
+      <div class="buttons">
+        ${
+          draft === 'verify' || (draft === 'close' && this.disposition === null)
+            ? nothing
+            : html`<button class=${falsely ? 'danger' : 'primary'} type="submit">
+                ${
+                  falsely && this.disposition
+                    ? t('action.confirm_false', { disposition: t(`disposition.${this.disposition}`) })
+                    : t(draft === 'close' ? 'action.close' : 'action.send')
+                }
+              </button>`
+        }
+        <button type="button" title="Esc" @click=${() => this.app.draft.set(null)}>${t('action.cancel')}</button>
+      </div>
+    </form>`;
+  }
+
+  /** Ctrl+Enter sends; Enter alone is a new line, and the end of a word typed in Chinese. */
+  private sendOnEnter(event: KeyboardEvent): void {
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && !event.isComposing) {
+      (event.target as HTMLTextAreaElement).form?.requestSubmit();
+    }
+  }
+
+  private dispositions(): TemplateResult {
+    return html`<fieldset>
+      <legend>${t('action.close_as')}</legend>
+      ${DISPOSITIONS.map(
+        (disposition) => html`<button
+          type="button"
+          aria-pressed=${this.disposition === disposition ? 'true' : 'false'}
+          data-disposition=${disposition}
+          @click=${() => this.choose(disposition)}
+        >
+          ${t(`disposition.${disposition}`)}
+        </button>`,
+      )}
+    </fieldset>`;
+  }
+
+  /** A false alarm takes one more click: it cannot be undone, and it counts against the site. */
+  private choose(disposition: Disposition): void {
+    this.disposition = disposition;
+  }
+
+  private levels(): TemplateResult {
+    return html`<fieldset class="levels">
+      <legend>${t('action.verify')}</legend>
+      ${([0, 1, 2, 3, 4] as const).map(
+        (level) => html`<button
+          type="button"
+          data-level=${level}
+          aria-pressed=${this.incident.verification_level === level ? 'true' : 'false'}
+          @click=${() => this.send('verify', { level, text: this.text() })}
+        >
+          ${level} ${t(`level.${level}`)}
+        </button>`,
+      )}
+    </fieldset>`;
+  }
+
+  private text(): string {
+    return this.renderRoot.querySelector('textarea')?.value.trim() ?? '';
+  }
+
+  private submit(event: SubmitEvent, draft: Exclude<Draft, null>): void {
+    event.preventDefault();
+    const text = this.text();
+    this.missing = NEEDS_TEXT.includes(draft) && text === '';
+    if (this.missing) {
+      this.renderRoot.querySelector('textarea')?.focus();
+      return;
+    }
+    if (draft === 'close') {
+      if (this.disposition) void this.send('close', { disposition: this.disposition, text });
+    } else void this.send(draft, { text });
+  }
+
+  private async send(action: Action, body: Record<string, unknown>): Promise<void> {
+    if (await this.app.answers.act(this.incident.id, action, body)) this.app.draft.set(null);
+  }
+}

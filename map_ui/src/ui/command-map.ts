@@ -1,0 +1,376 @@
+/** The map in the middle: tiers, counts, incidents, the chosen one with its links. */
+
+import { html, nothing, type PropertyValues, type TemplateResult, unsafeCSS } from 'lit';
+import { customElement, query, state } from 'lit/decorators.js';
+import {
+  type GeoJSONSource,
+  Map as MapLibre,
+  type MapMouseEvent,
+  ScaleControl,
+  setWorkerUrl,
+} from 'maplibre-gl';
+import maplibreCss from 'maplibre-gl/dist/maplibre-gl.css?inline';
+import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url';
+import { incidentDetail } from '../api/endpoints.ts';
+import type { App } from '../app.ts';
+import { locale, t } from '../i18n/i18n.ts';
+import { addBasemap } from '../map/basemap.ts';
+import { putImages } from '../map/images.ts';
+import { LiveLayers } from '../map/live-layers.ts';
+import { selectionFeatures } from '../map/selection.ts';
+import { COUNT_LAYERS, INCIDENT_LAYERS, styleFor, TOGGLES, type Toggle } from '../map/style.ts';
+import { MAX_ZOOM } from '../map/tiers.ts';
+import { divisionInView, showDivision, showHome, showPoint } from '../map/view.ts';
+import type { Incident, LonLat } from '../model/documents.ts';
+import { PALETTES } from '../theme/palette.ts';
+import { shared } from '../theme/shared.ts';
+import { theme } from '../theme/theme.ts';
+import { mapStyles } from './command-map.css.ts';
+import { AppElement } from './element.ts';
+import './map-legend.ts';
+import './map-fan.ts';
+import './no-place.ts';
+
+setWorkerUrl(workerUrl);
+
+@customElement('lf-map')
+export class CommandMap extends AppElement {
+  @state() private failed = false;
+  @state() private tilesFailed = false;
+  @state() private basemapRefused = false;
+  @state() private fan: { at: LonLat; incidents: Incident[] } | null = null;
+  @state() private off: ReadonlySet<Toggle> = new Set();
+  @query('.map') private container!: HTMLElement;
+  #map: MapLibre | null = null;
+  #live: LiveLayers | null = null;
+  #unwatch: (() => void)[] = [];
+  #loaded = false;
+  #atHome = false;
+
+  static override styles = [unsafeCSS(maplibreCss), shared, mapStyles];
+
+  protected override watched(app: App) {
+    return [app.live.queue, app.session, app.picking, app.places, app.now];
+  }
+
+  focusMap(): void {
+    this.#map?.getCanvas().focus();
+  }
+
+  /** For tests and benchmarks: what is painted, asked of the map itself. */
+  get map(): MapLibre | null {
+    return this.#map;
+  }
+
+  protected override firstUpdated(): void {
+    const session = this.app.session.value;
+    if (!session) return;
+    try {
+      this.#map = new MapLibre({
+        container: this.container,
+        style: styleFor(session, PALETTES[theme.value], locale.value),
+        center: [111.2, 34.4],
+        zoom: 7.5,
+        maxZoom: MAX_ZOOM,
+        minZoom: 4,
+        attributionControl: session.basemap ? { compact: true } : false,
+        dragRotate: false,
+        pitchWithRotate: false,
+        touchPitch: false,
+        fadeDuration: 150,
+        localIdeographFontFamily: false,
+      });
+    } catch {
+      // No WebGL: said on the map's place, and the queue works on.
+      this.failed = true;
+      return;
+    }
+    const map = this.#map;
+    map.touchZoomRotate.disableRotation();
+    map.keyboard.disableRotation();
+    map.addControl(new ScaleControl({ unit: 'metric' }), 'bottom-left');
+    this.#live = new LiveLayers(map);
+    map.getCanvas().setAttribute('aria-label', t('map.region'));
+    map.on('load', () => this.filled());
+    map.on('error', (event) => {
+      if ('sourceId' in event) this.tilesFailed = true;
+    });
+    map.on('click', (event) => this.clicked(event));
+    map.on('moveend', (event) => {
+      if ('originalEvent' in event && event.originalEvent) this.app.focus.set(divisionInView(map));
+    });
+    map.on('zoomstart', () => {
+      this.fan = null;
+    });
+    for (const layer of [...INCIDENT_LAYERS, ...COUNT_LAYERS]) {
+      map.on('mouseenter', layer, () => map.getCanvas().classList.add('pointing'));
+      map.on('mouseleave', layer, () => map.getCanvas().classList.remove('pointing'));
+    }
+    this.follow();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    for (const end of this.#unwatch) end();
+    this.#map?.remove();
+    this.#map = null;
+  }
+
+  private follow(): void {
+    const { app } = this;
+    this.#unwatch = [
+      app.live.batch.watch(({ state, diff }) => {
+        if (this.#loaded) this.#live?.apply(state, diff, app.places.value);
+        this.refreshSelection();
+        if (this.fan) {
+          const still = this.fan.incidents.flatMap((incident) => app.incident(incident.id) ?? []);
+          this.fan = still.length > 0 ? { ...this.fan, incidents: still } : null;
+        }
+      }),
+      app.places.watch((places) => {
+        if (this.#loaded) this.#live?.counts(app.live.state, places);
+        this.goHome();
+      }),
+      app.selected.watch(() => {
+        this.#devices = null;
+        this.refreshSelection();
+      }),
+      app.zoomTo.watch((to) => {
+        if (to === null) return;
+        app.zoomTo.set(null);
+        if ('incident' in to) this.zoomToIncident(to.incident);
+        else this.zoomToDivision(to.division);
+      }),
+      theme.watch(() => this.restyle()),
+      locale.watch(() => this.restyle()),
+    ];
+  }
+
+  /** The style is there: images, live data, base map. */
+  private filled(): void {
+    const { app } = this;
+    const map = this.#map;
+    const session = app.session.value;
+    if (!map || !session) return;
+    const palette = PALETTES[theme.value];
+    putImages(map, palette);
+    this.#live?.refill(app.live.state, app.places.value);
+    this.#loaded = true;
+    this.refreshSelection();
+    this.applyToggles();
+    this.goHome();
+    if (session.basemap) {
+      addBasemap(map, session.basemap, palette, theme.value === 'dark').catch(() => {
+        this.basemapRefused = true;
+      });
+    }
+  }
+
+  private restyle(): void {
+    const map = this.#map;
+    const session = this.app.session.value;
+    if (!map || !session) return;
+    this.#loaded = false;
+    map.once('style.load', () => this.filled());
+    map.setStyle(styleFor(session, PALETTES[theme.value], locale.value), { diff: false });
+  }
+
+  /** Once, as soon as it is known what the area is. The view never jumps by itself afterwards. */
+  private goHome(): void {
+    const map = this.#map;
+    const session = this.app.session.value;
+    if (this.#atHome || !map || !session) return;
+    const places = this.app.places.value;
+    if (!session.installation.bounds && [...places.all].length === 0) return;
+    this.#atHome = true;
+    showHome(map, session, places, 0);
+  }
+
+  private zoomToIncident(id: number): void {
+    const at = this.app.incident(id)?.position;
+    if (at && this.#map) showPoint(this.#map, at);
+  }
+
+  private zoomToDivision(code: string | null): void {
+    const map = this.#map;
+    const session = this.app.session.value;
+    if (!map || !session) return;
+    const places = this.app.places.value;
+    const division = places.get(code);
+    if (division) showDivision(map, division, places);
+    else showHome(map, session, places);
+  }
+
+  private async clicked(event: MapMouseEvent): Promise<void> {
+    const map = this.#map;
+    if (!map) return;
+    const pick = this.app.picking.value;
+    if (pick) {
+      pick([Number(event.lngLat.lng.toFixed(6)), Number(event.lngLat.lat.toFixed(6))]);
+      return;
+    }
+    const box: [[number, number], [number, number]] = [
+      [event.point.x - 6, event.point.y - 6],
+      [event.point.x + 6, event.point.y + 6],
+    ];
+    const [hit] = map.queryRenderedFeatures(box, { layers: [...INCIDENT_LAYERS] });
+    if (hit) {
+      const cluster = hit.properties['cluster_id'] as number | undefined;
+      if (cluster === undefined) this.app.open(Number(hit.properties['id']));
+      else await this.openCluster(hit.source, cluster, hit.geometry as GeoJSON.Point);
+      return;
+    }
+    if (this.fan) {
+      this.fan = null;
+      return;
+    }
+    const [count] = map.queryRenderedFeatures(box, { layers: [...COUNT_LAYERS] });
+    const code = (count?.properties['code'] as string | undefined) ?? this.divisionBelow(event);
+    if (code) {
+      this.app.focus.set(code);
+      this.zoomToDivision(code);
+    }
+  }
+
+  /** The division under the pointer one tier below what is shown. */
+  private divisionBelow(event: MapMouseEvent): string | undefined {
+    const tier = this.app.places.value.get(this.app.focus.value)?.tier ?? 1;
+    return this.#map
+      ?.queryRenderedFeatures(event.point, { layers: ['division-fill'] })
+      .map((feature) => feature.properties as { code: string; tier: number })
+      .find((division) => division.tier === tier + 1)?.code;
+  }
+
+  /** A cluster opens by zooming while its members lie apart, and fans out when they lie at one point. */
+  private async openCluster(sourceId: string, cluster: number, point: GeoJSON.Point): Promise<void> {
+    const map = this.#map;
+    const source = map?.getSource<GeoJSONSource>(sourceId);
+    if (!map || !source) return;
+    const leaves = await source.getClusterLeaves(cluster, 200, 0);
+    const incidents = leaves.flatMap(
+      (leaf) => this.app.incident(Number(leaf.id ?? leaf.properties?.['id'])) ?? [],
+    );
+    const [lon = 0, lat = 0] = point.coordinates;
+    const spread = Math.max(
+      0,
+      ...incidents.flatMap(({ position }) =>
+        position ? [Math.hypot(position[0] - lon, position[1] - lat)] : [],
+      ),
+    );
+    if (spread < 0.00005 || map.getZoom() > MAX_ZOOM - 1) {
+      this.fan = { at: [lon, lat], incidents };
+      return;
+    }
+    const zoom = await source.getClusterExpansionZoom(cluster);
+    map.easeTo({ center: [lon, lat], zoom: Math.min(MAX_ZOOM, zoom + 0.3), duration: 400 });
+  }
+
+  #devices: LonLat[] | null = null;
+
+  private refreshSelection(): void {
+    const map = this.#map;
+    const { app } = this;
+    if (!map || !this.#loaded) return;
+    const id = app.selected.value;
+    const incident = app.incident(id);
+    const source = map.getSource<GeoJSONSource>('selection');
+    source?.setData({
+      type: 'FeatureCollection',
+      features: incident ? selectionFeatures(incident, this.#devices ?? []) : [],
+    });
+    const dim = incident?.position ? 0.55 : 1;
+    for (const layer of [...INCIDENT_LAYERS, ...COUNT_LAYERS]) {
+      map.setPaintProperty(layer, 'icon-opacity', dim);
+      if (layer.startsWith('count') || layer.endsWith('cluster'))
+        map.setPaintProperty(layer, 'text-opacity', dim);
+    }
+    if (incident?.position && id !== null && this.#devices === null) {
+      this.#devices = [];
+      incidentDetail(id).then(
+        (detail) => {
+          if (app.selected.value !== id) return;
+          this.#devices = detail.devices.flatMap((device) => (device.position ? [device.position] : []));
+          this.refreshSelection();
+        },
+        () => {
+          // The detail panel asks for the same and says what is wrong; without it the map draws no links.
+          this.#devices = [];
+        },
+      );
+    }
+  }
+
+  private applyToggles(): void {
+    const map = this.#map;
+    if (!map) return;
+    for (const [toggle, layers] of Object.entries(TOGGLES)) {
+      const visibility = this.off.has(toggle as Toggle) ? 'none' : 'visible';
+      for (const layer of layers) map.setLayoutProperty(layer, 'visibility', visibility);
+    }
+  }
+
+  protected override updated(changed: PropertyValues): void {
+    if (changed.has('off') && this.#loaded) this.applyToggles();
+  }
+
+  override render(): TemplateResult {
+    const { app } = this;
+    const session = app.session.value;
+    return html`<section aria-label=${t('map.region')} class=${app.picking.value ? 'picking' : ''}>
+      <div class="map"></div>
+      ${this.failed ? html`<p class="failed" role="alert">${t('map.failed')}</p>` : nothing}
+      <div class="corner top-left">
+        ${app.picking.value ? html`<p class="note strong" role="status">${t('report.picking')}</p>` : nothing}
+        ${this.tilesFailed ? html`<p class="note" role="status">${t('map.tiles_failed')}</p>` : nothing}
+        ${this.basemapRefused ? html`<p class="note" role="status">${t('map.amap_refused')}</p>` : nothing}
+        <lf-no-place .app=${app}></lf-no-place>
+      </div>
+      <div class="corner top-right buttons">
+        <button aria-label=${t('map.zoom_in')} title=${t('map.zoom_in')} @click=${() => this.#map?.zoomIn()}>+</button>
+        <button aria-label=${t('map.zoom_out')} title=${t('map.zoom_out')} @click=${() => this.#map?.zoomOut()}>−</button>
+        <button
+          title=${t('map.overview')}
+          @click=${() => {
+            app.focus.set(null);
+            this.zoomToDivision(null);
+          }}
+        >
+          ${t('map.overview')}
+        </button>
+      </div>
+      <div class="corner bottom-right">
+        <lf-legend
+          .app=${app}
+          .off=${this.off}
+          @toggle=${(event: CustomEvent<Toggle>) => this.toggle(event.detail)}
+        ></lf-legend>
+        ${session?.installation.synthetic ? html`<p class="note">${t('map.synthetic')}</p>` : nothing}
+      </div>
+      ${
+        this.fan && this.#map
+          ? html`<lf-fan
+              .app=${app}
+              .map=${this.#map}
+              .at=${this.fan.at}
+              .incidents=${this.fan.incidents}
+              @close=${() => {
+                this.fan = null;
+              }}
+            ></lf-fan>`
+          : nothing
+      }
+    </section>`;
+  }
+
+  private toggle(layer: Toggle): void {
+    const hidden = new Set(this.off);
+    if (!hidden.delete(layer)) hidden.add(layer);
+    this.off = hidden;
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'lf-map': CommandMap;
+  }
+}

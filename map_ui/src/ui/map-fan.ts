@@ -1,0 +1,121 @@
+/** Incidents at one point, spread around it, each with its flat: buttons, so that the keyboard reaches them. */
+
+import { css, html, nothing, type TemplateResult } from 'lit';
+import { customElement, property } from 'lit/decorators.js';
+import type { Map as MapLibre } from 'maplibre-gl';
+import { named, t } from '../i18n/i18n.ts';
+import { fanSpots } from '../map/fan.ts';
+import type { Incident, LonLat } from '../model/documents.ts';
+import { isUnacknowledged, queueOrder } from '../model/queue.ts';
+import { shared } from '../theme/shared.ts';
+import { AppElement } from './element.ts';
+import { namedSign, signStyles } from './sign.ts';
+import { whatOf } from './words.ts';
+
+const SHOWN = 40;
+
+@customElement('lf-fan')
+export class MapFan extends AppElement {
+  @property({ attribute: false }) map!: MapLibre;
+  @property({ attribute: false }) at!: LonLat;
+  @property({ attribute: false }) incidents: readonly Incident[] = [];
+  #move = () => this.place();
+
+  static override styles = [
+    shared,
+    ...signStyles,
+    css`
+      :host {
+        position: absolute;
+        inset: 0;
+        overflow: hidden;
+        pointer-events: none;
+        z-index: 1;
+      }
+      .centre {
+        position: absolute;
+        top: 0;
+        left: 0;
+      }
+      .dot {
+        position: absolute;
+        width: 10px;
+        height: 10px;
+        margin: -5px;
+        border-radius: 50%;
+        background: var(--accent);
+      }
+      li {
+        position: absolute;
+      }
+      button {
+        pointer-events: auto;
+        position: absolute;
+        transform: translate(-50%, -50%);
+        display: flex;
+        align-items: center;
+        gap: 4px;
+        padding: 2px 6px;
+        min-height: 32px;
+        background: var(--surface);
+      }
+      p {
+        position: absolute;
+        transform: translate(-50%, 0);
+        top: 12px;
+        white-space: nowrap;
+        background: var(--surface);
+        padding: 0 6px;
+        border-radius: 4px;
+      }
+    `,
+  ];
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.map.on('move', this.#move);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.map.off('move', this.#move);
+  }
+
+  override firstUpdated(): void {
+    this.renderRoot.querySelector('button')?.focus();
+  }
+
+  protected override updated(): void {
+    const items = [...this.renderRoot.querySelectorAll<HTMLElement>('li')];
+    for (const [index, spot] of fanSpots(items.length).entries()) {
+      const item = items[index];
+      if (item) item.style.transform = `translate(${spot.x}px, ${spot.y}px)`;
+    }
+    this.place();
+  }
+
+  private place(): void {
+    const { x, y } = this.map.project([...this.at]);
+    const centre = this.renderRoot.querySelector<HTMLElement>('.centre');
+    if (centre) centre.style.transform = `translate(${x}px, ${y}px)`;
+  }
+
+  override render(): TemplateResult {
+    const shown = queueOrder(this.incidents).slice(0, SHOWN);
+    const rest = this.incidents.length - shown.length;
+    return html`<div class="centre">
+      <span class="dot"></span>
+      <ul aria-label=${t('map.fan', { n: this.incidents.length })}>
+        ${shown.map(
+          (incident) => html`<li>
+            <button @click=${() => this.app.open(incident.id)} title=${whatOf(incident)}>
+              ${namedSign(incident.priority, !isUnacknowledged(incident))}
+              ${incident.site?.unit || incident.site?.name || named('category', incident.category)}
+            </button>
+          </li>`,
+        )}
+      </ul>
+      ${rest > 0 ? html`<p>${t('map.fan_more', { n: rest })}</p>` : nothing}
+    </div>`;
+  }
+}

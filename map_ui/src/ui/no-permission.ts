@@ -1,0 +1,35 @@
+/** Signed in, and nothing to see: says whom to ask. */
+import { css, html, type TemplateResult } from 'lit';
+import { customElement } from 'lit/decorators.js';
+import { t } from '../i18n/i18n.ts';
+import { shared } from '../theme/shared.ts';
+import { AppElement } from './element.ts';
+
+@customElement('lf-no-permission')
+export class NoPermission extends AppElement {
+  static override styles = [
+    shared,
+    css`
+      main {
+        height: 100%;
+        display: grid;
+        place-content: center;
+        gap: 16px;
+        padding: 24px;
+        max-width: 32em;
+        margin: auto;
+      }
+      h1 {
+        font-size: 22px;
+      }
+    `,
+  ];
+
+  override render(): TemplateResult {
+    return html`<main>
+      <h1>${t('nopermission.title')}</h1>
+      <p>${t('nopermission.text', { name: this.app.session.value?.user.display_name ?? '' })}</p>
+      <p><button @click=${() => this.app.leave()}>${t('session.sign_out')}</button></p>
+    </main>`;
+  }
+}

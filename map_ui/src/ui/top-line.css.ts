@@ -1,0 +1,130 @@
+import { css } from 'lit';
+
+export const topLineStyles = css`
+  header {
+    position: relative;
+    display: flex;
+    align-items: center;
+    gap: 4px 12px;
+    min-height: 48px;
+    padding: 4px 8px 4px 16px;
+    background: var(--surface);
+    border-bottom: 1px solid var(--line);
+    white-space: nowrap;
+  }
+  h1 {
+    font-size: 18px;
+    letter-spacing: 0.06em;
+  }
+  nav {
+    flex: 1;
+    min-width: 0;
+  }
+  ol {
+    display: flex;
+    align-items: center;
+    min-width: 0;
+    overflow: hidden;
+  }
+  li {
+    display: flex;
+    align-items: center;
+    min-width: 0;
+  }
+  li + li::before {
+    content: '›';
+    color: var(--muted);
+    padding: 0 2px;
+  }
+  li button {
+    padding: 2px 6px;
+    overflow: hidden;
+    text-overflow: ellipsis;
+    min-width: 3em;
+  }
+  li button[aria-current='true'] {
+    font-weight: 700;
+  }
+  li select {
+    width: 44px;
+    border-color: transparent;
+    background: transparent;
+    padding: 0 4px;
+  }
+  li option {
+    background: var(--surface);
+    color: var(--text);
+  }
+  .counts {
+    font-size: 16px;
+    opacity: 1;
+    border: 0;
+  }
+  .counts b {
+    font-weight: 400;
+  }
+  .counts.waiting b {
+    font-weight: 700;
+    text-decoration: underline;
+    text-underline-offset: 3px;
+  }
+  .counts:disabled {
+    color: var(--text);
+  }
+  .link.live > span {
+    color: var(--good);
+  }
+  .link.lost {
+    background: var(--badGround);
+    color: var(--onBad);
+    padding: 2px 8px;
+    border-radius: 4px;
+  }
+  .clock {
+    font-size: 18px;
+    font-weight: 600;
+  }
+  .menu {
+    position: absolute;
+    z-index: 6;
+    top: 100%;
+    right: 8px;
+    display: grid;
+    gap: 16px;
+    justify-items: start;
+    padding: 16px;
+    min-width: 260px;
+    background: var(--surface);
+    border: 1px solid var(--edge);
+    border-radius: 0 0 8px 8px;
+    white-space: normal;
+  }
+  @media (max-width: 1023px) {
+    h1 {
+      display: none;
+    }
+  }
+  @media (max-width: 700px) {
+    header {
+      flex-wrap: wrap;
+      padding-inline: 12px 4px;
+    }
+    nav {
+      order: 9;
+      flex-basis: 100%;
+    }
+    .counts {
+      flex: 1;
+      text-align: start;
+      padding-inline: 0;
+    }
+    .clock {
+      display: none;
+    }
+    .who {
+      max-width: 6em;
+      overflow: hidden;
+      text-overflow: ellipsis;
+    }
+  }
+`;

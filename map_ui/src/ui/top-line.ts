@@ -1,0 +1,156 @@
+/** Always says: where am I, how much is open, is it live, does it sound, what time is it, who am I. */
+import { html, nothing, type TemplateResult } from 'lit';
+import { customElement, state } from 'lit/decorators.js';
+import type { App } from '../app.ts';
+import { locale, t } from '../i18n/i18n.ts';
+import { divisionName } from '../model/places.ts';
+import { countStates } from '../model/queue.ts';
+import { shared } from '../theme/shared.ts';
+import { AppElement } from './element.ts';
+import { topLineStyles } from './top-line.css.ts';
+import './settings-bar.ts';
+
+/** From here on a wrong clock of this computer is worth a word. */
+const CLOCK_OFF_S = 30;
+
+@customElement('lf-top-line')
+export class TopLine extends AppElement {
+  @state() private menuOpen = false;
+
+  static override styles = [shared, topLineStyles];
+
+  protected override watched(app: App) {
+    return [
+      app.session,
+      app.focus,
+      app.places,
+      app.live.queue,
+      app.live.link,
+      app.live.speaker,
+      app.player.enabled,
+      app.ringing,
+      app.now,
+    ];
+  }
+
+  override render(): TemplateResult {
+    const { app } = this;
+    const { unacknowledged, open } = countStates(app.live.queue.value);
+    return html`<header>
+      <h1>${t('app.name')}</h1>
+      ${this.breadcrumb()}
+      <button
+        class="counts plain ${unacknowledged > 0 ? 'waiting' : ''}"
+        title="${t('top.newest')} (0)"
+        ?disabled=${unacknowledged === 0}
+        @click=${() => app.openNewest()}
+      >
+        <b>${t('top.new', { n: unacknowledged })}</b><span aria-hidden="true"> · </span><span>${t('top.open', { n: open })}</span>
+      </button>
+      ${this.linkState()} ${this.soundState()}
+      <time class="clock">${app.clock.second(app.now.value)}</time>
+      <button
+        class="plain who"
+        aria-expanded=${this.menuOpen ? 'true' : 'false'}
+        title=${t('top.menu')}
+        @click=${() => {
+          this.menuOpen = !this.menuOpen;
+        }}
+      >
+        ${app.session.value?.user.display_name} ▾
+      </button>
+      ${this.menuOpen ? this.menu() : nothing}
+    </header>`;
+  }
+
+  private breadcrumb(): TemplateResult {
+    const { app } = this;
+    const places = app.places.value;
+    const path = places.path(app.focus.value);
+    const session = app.session.value;
+    const root = session?.installation;
+    const shown = path.length > 0 ? path : places.path(root?.city_code ?? null);
+    const last = shown.at(-1);
+    const below = last ? places.children(last.code) : [];
+    const go = (code: string | null) => {
+      app.focus.set(code);
+      app.zoomTo.set({ division: code });
+    };
+    return html`<nav aria-label=${t('top.place')}>
+      <ol>
+        ${shown.length === 0 ? html`<li>${root?.name}</li>` : nothing}
+        ${shown.map(
+          (division) => html`<li>
+            <button class="plain" aria-current=${division === last ? 'true' : 'false'} @click=${() => go(division.code)}>
+              ${divisionName(division, locale.value)}
+            </button>
+          </li>`,
+        )}
+        ${
+          below.length > 0
+            ? html`<li>
+                <select
+                  aria-label=${t('top.children')}
+                  title=${t('top.children')}
+                  @change=${(event: Event) => {
+                    const select = event.target as HTMLSelectElement;
+                    go(select.value);
+                    select.value = '';
+                  }}
+                >
+                  <option value="" selected>…</option>
+                  ${below.map(
+                    (division) => html`<option value=${division.code}>
+                      ${divisionName(division, locale.value)} ${division.has_boundary ? '' : t('top.no_boundary')}
+                    </option>`,
+                  )}
+                </select>
+              </li>`
+            : nothing
+        }
+      </ol>
+    </nav>`;
+  }
+
+  private linkState(): TemplateResult {
+    const link = this.app.live.link.value;
+    const kind = link.kind === 'live' || link.kind === 'lost' ? link.kind : 'connecting';
+    const since =
+      link.kind === 'lost' ? ` ${this.app.clock.second(link.since + this.app.live.offsetMs)}` : '';
+    const mark = { live: '●', lost: '✕', connecting: '…' }[kind];
+    return html`<span class="link ${kind}" role="status"><span aria-hidden="true">${mark} </span>${t(`live.${kind}`)}${since}</span>`;
+  }
+
+  private soundState(): TemplateResult {
+    const { app } = this;
+    const speaker = app.live.speaker.value;
+    if (app.ringing.value && app.player.enabled.value) {
+      return html`<button class="sound" title="${t('sound.silence')} (S)" @click=${() => app.silence()}>
+        🔔 ${t('sound.silence')}
+      </button>`;
+    }
+    if (app.player.enabled.value) {
+      return html`<button class="plain sound" title=${t('sound.disable')} @click=${() => app.soundOff()}>
+        🔔 ${speaker.you || !speaker.anyone ? t('sound.on') : t('sound.other_tab')}
+      </button>`;
+    }
+    return html`<button class="sound off" title=${t('sound.off')} @click=${() => app.soundOn()}>
+      🔕 ${speaker.anyone ? t('sound.other_tab') : t('sound.enable')}
+    </button>`;
+  }
+
+  private menu(): TemplateResult {
+    const { app } = this;
+    const session = app.session.value;
+    const off = Math.round(-app.live.offsetMs / 1000);
+    return html`<div class="menu">
+      <p>
+        <b>${session?.user.display_name}</b>
+        ${session?.grants.map((grant) => html`<br /><span class="muted">${grant.role} · ${grant.division_name ?? session.installation.name}</span>`)}
+      </p>
+      ${Math.abs(off) >= CLOCK_OFF_S ? html`<p class="problem">${t('top.clock_off', { seconds: off })}</p>` : nothing}
+      <lf-settings .app=${app}></lf-settings>
+      <button @click=${() => app.leave()}>${t('session.sign_out')}</button>
+    </div>`;
+  }
+}
