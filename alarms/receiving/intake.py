@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import orjson
 import structlog
 from psycopg import Connection, errors
 from psycopg.rows import class_row, tuple_row
@@ -26,7 +27,7 @@ from alarms.judging.arming import parse_schedule
 from alarms.judging.classify import Judgement, Verdict, classify
 from alarms.judging.docket import Docket, Work
 from alarms.ledger import ledger
-from alarms.model import Device, DeviceStatus, RawMessage, Signal
+from alarms.model import ArmedInterval, Device, DeviceStatus, RawMessage, Signal
 from alarms.receiving import staging
 from alarms.receiving.codes import classify_event
 from alarms.receiving.protocols import UndecodableMessage, decode
@@ -90,11 +91,13 @@ class _Letter:
     reason: str = ""
     protocol: str = ""
     signals: Sequence[Signal] = ()
+    stated_id: str | None = None
+    """The id that a message gave which nobody could read: its device waits for an answer all the same."""
     judged: list[tuple[Device, Signal, Judgement]] = field(default_factory=list)
 
     @property
     def message_id(self) -> str | None:
-        return next((s.message_id for s in self.signals if s.message_id is not None), None)
+        return next((s.message_id for s in self.signals if s.message_id is not None), self.stated_id)
 
     def outcome(self) -> Outcome:
         publisher = self.signals[0].publisher if self.signals else None
@@ -133,7 +136,7 @@ def _split(
     message = batch[0]
     reason = f"the database refused it: {type(error).__name__}"
     log.error("message_refused_by_database", topic=message.topic, why=str(error).splitlines()[0])
-    letter = _Letter(message, status=Status.REJECTED, reason=reason)
+    letter = _Letter(message, status=Status.REJECTED, reason=reason, stated_id=_stated_id(message))
     with conn.transaction():
         staging.store(conn, [staging.Stored(message, letter.status.value, letter.reason, [])])
         _remember_packets(conn, [message], now)
@@ -205,11 +208,22 @@ def _decode(conn: Connection[Any], letters: Sequence[_Letter]) -> None:
             decoded = decode(letter.message, protocols.get)
         except UndecodableMessage as error:
             letter.status, letter.reason = Status.REJECTED, str(error)
+            letter.stated_id = _stated_id(letter.message)
         except Exception as error:  # a fault in one decoder must not stop a city's intake; the bytes are kept
             log.exception("decoder_failed", topic=letter.message.topic)
             letter.status, letter.reason = Status.REJECTED, f"the decoder failed: {type(error).__name__}"
+            letter.stated_id = _stated_id(letter.message)
         else:
             letter.protocol, letter.signals, letter.reason = decoded.protocol, decoded.signals, decoded.note
+
+
+def _stated_id(message: RawMessage) -> str | None:
+    try:
+        body = orjson.loads(message.payload)
+    except orjson.JSONDecodeError:
+        return None
+    stated = body.get("id") if isinstance(body, dict) else None
+    return stated if isinstance(stated, str) else None
 
 
 def _find_devices(conn: Connection[Any], signals: Sequence[Signal]) -> dict[Speaker, Device]:
@@ -246,9 +260,18 @@ def _device(
         township=township,
         village=village,
         grid_cell=grid_cell,
-        armed_schedule=parse_schedule(armed_schedule),
+        armed_schedule=_schedule(armed_schedule, device_id),
         armed_override=armed_override,
     )
+
+
+def _schedule(document: list[dict[str, Any]] | None, device_id: str) -> tuple[ArmedInterval, ...] | None:
+    """A site whose schedule cannot be read is always armed: it must neither sleep nor stop the others."""
+    try:
+        return parse_schedule(document)
+    except ValueError as error:
+        log.error("schedule_unreadable", device_id=device_id, why=str(error))
+        return None
 
 
 def _not_seen_before(
@@ -257,7 +280,7 @@ def _not_seen_before(
     """Claim devices' own message ids; the same id again, in this batch or from before, is the same signal."""
     claimed: dict[tuple[int, str], _Letter] = {}
     for letter in letters:
-        if letter.message_id is None or letter.message.retained:
+        if not letter.signals or letter.message_id is None or letter.message.retained:
             continue
         device = devices.get((letter.signals[0].publisher, letter.signals[0].child))
         if device is None:
