@@ -1,0 +1,65 @@
+"""What falls due by the clock: partitions ahead, retention, sessions."""
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from api import jobs
+from api.settings import Settings
+
+NOW = datetime(2031, 3, 1, 12, tzinfo=UTC)
+
+
+def tables(conn: psycopg.Connection, prefix: str) -> list[str]:
+    rows = conn.execute(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ %s ORDER BY 1", [f"^{prefix}_2031"]
+    )
+    return [row[0] for row in rows.fetchall()]
+
+
+def test_partitions_are_made_ahead_and_dropped_when_old(
+    owner_conn: psycopg.Connection, settings: Settings
+) -> None:
+    assert jobs.make_partitions(owner_conn, settings, NOW) > 0
+    assert jobs.make_partitions(owner_conn, settings, NOW) == 0, "safe to run twice"
+    days = tables(owner_conn, "raw_messages")
+    assert days[0] == "raw_messages_20310301"
+    assert tables(owner_conn, "signals")[:2] == ["signals_20310301", "signals_20310401"]
+
+    jobs.drop_old_partitions(
+        owner_conn, settings, NOW + timedelta(days=settings.retention_raw_days + 1, hours=-13)
+    )
+    assert tables(owner_conn, "raw_messages") == days, "its last hour is not old enough"
+    jobs.drop_old_partitions(owner_conn, settings, NOW + timedelta(days=settings.retention_raw_days + 1))
+    assert tables(owner_conn, "raw_messages") == days[1:]
+    assert "signals_20310301" in tables(owner_conn, "signals"), "signals are kept longer"
+
+
+def test_expired_sessions_end(owner_conn: psycopg.Connection, settings: Settings) -> None:
+    owner_conn.execute("INSERT INTO users (username, display_name, password_hash) VALUES ('li', '李', '')")
+    for token, hours in ((b"old", -1), (b"new", 1)):
+        owner_conn.execute(
+            "INSERT INTO sessions (token_hash, user_id, kind, expires_at) SELECT %s, id, 'cookie', %s FROM users",
+            [token, NOW + timedelta(hours=hours)],
+        )
+    assert jobs.end_sessions(owner_conn, settings, NOW) == 1
+    assert owner_conn.execute("SELECT token_hash FROM sessions").fetchall() == [(b"new",)]
+
+
+def test_two_machines_do_not_sweep_at_once(
+    owner_conn: psycopg.Connection, database_url: str, settings: Settings
+) -> None:
+    sweep = jobs.Sweep("count", 60, lambda _conn, _settings, _now: 7)
+    with psycopg.connect(database_url) as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [jobs.LOCK])
+        assert jobs.sweep_once(owner_conn, sweep, settings) == 0
+        other.rollback()
+        assert jobs.sweep_once(owner_conn, sweep, settings) == 7
+
+
+@pytest.mark.parametrize("sweep", jobs.SWEEPS, ids=lambda sweep: sweep.name)
+def test_every_sweep_runs_on_an_empty_installation(
+    owner_conn: psycopg.Connection, settings: Settings, sweep: jobs.Sweep
+) -> None:
+    assert jobs.sweep_once(owner_conn, sweep, settings) >= 0

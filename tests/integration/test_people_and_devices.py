@@ -1,0 +1,114 @@
+"""`lianfang user` and `lianfang device`: what they write, and what they refuse in plain words."""
+
+import psycopg
+import pytest
+
+from alarms.registry.credentials import verify_password
+from api.devices import DeviceError, add_device, list_devices, parse_position
+from api.users import UserError, add_user, disable_user, list_users
+
+VILLAGE = "411282100201"
+
+
+@pytest.fixture
+def conn(owner_conn: psycopg.Connection) -> psycopg.Connection:
+    owner_conn.execute(
+        "INSERT INTO divisions (code, tier, name) VALUES ('411200000000', 1, '三门峡市'),"
+        " ('411282000000', 2, '灵宝市'), ('411282100000', 3, '尹庄镇'), (%s, 4, '孟村')",
+        [VILLAGE],
+    )
+    owner_conn.execute(
+        "INSERT INTO grid_cells (code, village, boundary) VALUES (%s || '-001', %s,"
+        " ST_Multi(ST_MakeEnvelope(110.8, 34.5, 110.9, 34.6, 4326)))",
+        [VILLAGE, VILLAGE],
+    )
+    owner_conn.commit()
+    return owner_conn
+
+
+def test_a_user_is_added_listed_granted_more_and_disabled(conn: psycopg.Connection) -> None:
+    added = add_user(conn, "li", "dispatcher", division="411282000000", display_name="李")
+    assert added.password
+    assert add_user(conn, "li", "investigator").password is None
+    (one,) = list_users(conn)
+    assert (one.username, one.grants, one.disabled) == (
+        "li",
+        "dispatcher 灵宝市, investigator (everywhere)",
+        False,
+    )
+    conn.execute(
+        "INSERT INTO sessions (token_hash, user_id, kind, expires_at) SELECT 'x', id, 'cookie', now() + '1h' FROM users"
+    )
+    disable_user(conn, "li")
+    assert list_users(conn)[0].disabled
+    assert conn.execute("SELECT count(*) FROM sessions").fetchone() == (0,)
+    actions = conn.execute("SELECT action, object FROM audit_log ORDER BY seq").fetchall()
+    assert actions == [("user.add", "user/li"), ("user.add", "user/li"), ("user.disable", "user/li")]
+    assert conn.execute("SELECT password_hash FROM users").fetchone() != (added.password,)
+
+
+@pytest.mark.parametrize(
+    ("username", "role", "division", "said"),
+    [
+        ("a b", "admin", None, "cannot be a login name"),
+        ("li", "boss", None, "there is no role 'boss': dispatcher"),
+        ("li", "admin", "999999999999", "there is no division 999999999999"),
+    ],
+)
+def test_a_wrong_user_is_refused_and_leaves_nothing(
+    conn: psycopg.Connection, username: str, role: str, division: str | None, said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        add_user(conn, username, role, division=division)
+    assert list_users(conn) == []
+
+
+def test_an_unknown_user_cannot_be_disabled(conn: psycopg.Connection) -> None:
+    with pytest.raises(UserError, match="there is no user wang"):
+        disable_user(conn, "wang")
+
+
+def test_a_device_is_placed_in_its_tiers_and_can_log_in(conn: psycopg.Connection) -> None:
+    password = add_device(conn, "ir-1", "infrared_sensor", name="院门", position=(110.85, 34.55))
+    row = conn.execute("SELECT county, township, village, grid_cell, status FROM devices").fetchone()
+    assert row == ("411282000000", "411282100000", VILLAGE, f"{VILLAGE}-001", "in_service")
+    line = conn.execute("SELECT password_line FROM device_credentials WHERE device_id = 'ir-1'").fetchone()
+    assert line is not None
+    assert verify_password(password, line[0])
+    for division in ("", "411200000000", "411282000000", VILLAGE):
+        assert [one.device_id for one in list_devices(conn, division)] == ["ir-1"]
+    assert list_devices(conn, "411221000000") == []
+
+
+def test_a_device_outside_every_cell_has_no_place(conn: psycopg.Connection) -> None:
+    add_device(conn, "ir-2", "infrared_sensor", position=(100.0, 30.0))
+    assert conn.execute("SELECT county, township, village, grid_cell FROM devices").fetchone() == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    ("device_id", "kind", "said"),
+    [
+        ("intake", "gateway", "a login of the installation itself"),
+        ("a/b", "gateway", "cannot be a device id"),
+        ("ir-1", "toaster", "cannot be registered as 'toaster'"),
+    ],
+)
+def test_a_wrong_device_is_refused(conn: psycopg.Connection, device_id: str, kind: str, said: str) -> None:
+    with pytest.raises(DeviceError, match=said):
+        add_device(conn, device_id, kind)
+    assert conn.execute("SELECT count(*) FROM device_credentials").fetchone() == (0,)
+
+
+def test_a_device_twice_or_at_no_site_is_refused(conn: psycopg.Connection) -> None:
+    add_device(conn, "ir-1", "siren")
+    with pytest.raises(DeviceError, match="ir-1 is registered already"):
+        add_device(conn, "ir-1", "siren")
+    with pytest.raises(DeviceError, match="there is no site 7"):
+        add_device(conn, "ir-3", "siren", site_id=7)
+    assert [one.device_id for one in list_devices(conn)] == ["ir-1"]
+
+
+@pytest.mark.parametrize("text", ["111.2", "x,y", "34.7,111.2", "181,1"])
+def test_a_wrong_position_is_refused(text: str) -> None:
+    with pytest.raises(DeviceError, match=r"longitude|LON,LAT"):
+        parse_position(text)
