@@ -101,14 +101,19 @@ def forget_session(login: Login, client_id: str) -> None:
     client.loop(0.1)
 
 
-def publish(login: Login, batch: list[tuple[str, bytes]], rate: float | None = None) -> float:
-    """Publish at QoS 1, at most ``rate`` a second; returns the seconds it took until the last was confirmed."""
+def publish(
+    login: Login, batch: list[tuple[str, bytes]], rate: float | None = None, begin: float | None = None
+) -> float:
+    """Publish at QoS 1, at most ``rate`` a second; returns the seconds it took until the last was confirmed.
+
+    With ``begin`` (seconds since 1970) message n is due at ``begin + n / rate``, however late those before it were.
+    """
     client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
     client.username_pw_set(login.username, login.password)
     client.max_inflight_messages_set(1000)
     client.connect(login.host, login.port)
     client.loop_start()
-    began = time.monotonic()
+    began = time.monotonic() + (0.0 if begin is None else begin - time.time())
     last = None
     for number, (topic, payload) in enumerate(batch):
         if rate is not None and (ahead := number / rate - (time.monotonic() - began)) > 0:

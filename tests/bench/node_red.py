@@ -161,7 +161,7 @@ class NodeRed:
         self.folder.mkdir(parents=True, exist_ok=True)
         manifest.write_text(wanted)
         npm = _node_home() / "lib/node_modules/npm/bin/npm-cli.js"
-        argv = [
+        argv: list[str | Path] = [
             _node(),
             npm,
             "install",
@@ -171,7 +171,8 @@ class NodeRed:
             "--no-package-lock",
         ]
         # What Node-RED depends on has install scripts for optional speed-ups only; none is run.
-        subprocess.run([*argv, "--ignore-scripts", "--loglevel=error"], cwd=self.folder, check=True)
+        argv += ["--ignore-scripts", "--loglevel=error"]
+        subprocess.run(argv, cwd=self.folder, check=True)
         installed.write_text(wanted)
 
     def _flow(self) -> list[dict[str, Any]]:
