@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -127,6 +127,8 @@ class Lane:
                 if self._wait(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]):
                     return None
                 failures += 1
+                # The part that was committed, or all of it when only the server's word got lost, is not stored twice.
+                messages = [replace(message, redelivered=True) for message in messages]
 
     def _ready_database(self) -> Connection[Any]:
         if self._database is None or self._database.closed:
