@@ -14,10 +14,9 @@ import type { Session } from '../model/documents.ts';
 import type { Palette } from '../theme/palette.ts';
 import { CELLS_FROM, COUNT_ZOOMS, INCIDENTS_FROM, MAX_ZOOM, SITES_FROM } from './tiers.ts';
 
-const FONT = ['Noto Sans CJK SC, Noto Sans SC, PingFang SC, Microsoft YaHei, sans-serif'];
-const BOLD = [
-  'Noto Sans CJK SC Bold, Noto Sans SC Bold, PingFang SC Semibold, Microsoft YaHei Bold, sans-serif bold',
-];
+const FONT = ['Noto Sans CJK SC, Noto Sans SC, PingFang SC, Microsoft YaHei'];
+/** MapLibre reads the weight from the first name of the stack; there is no family of that name, so the next is used. */
+const BOLD = ['Bold, Noto Sans CJK SC, Noto Sans SC, PingFang SC, Microsoft YaHei'];
 
 const EMPTY = { type: 'FeatureCollection' as const, features: [] };
 

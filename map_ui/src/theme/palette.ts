@@ -15,6 +15,8 @@ export interface Palette {
   surface: string;
   /** Rows, buttons and fields that stand on a surface. */
   raised: string;
+  /** A row that is an unacknowledged threat to life. */
+  grave: string;
   /** A chosen row. */
   chosen: string;
   line: string;
@@ -53,11 +55,12 @@ export const PALETTES: Record<ThemeName, Palette> = {
     ground: '#0b0f14',
     surface: '#11171e',
     raised: '#1a222c',
-    chosen: '#22364d',
+    grave: '#2c1417',
+    chosen: '#1e3148',
     line: '#2a3541',
     edge: '#6b7a8a',
     text: '#eef2f6',
-    muted: '#b4c0cc',
+    muted: '#bac5d0',
     accent: '#7cc0ff',
     onAccent: '#06121f',
     good: '#63c98a',
@@ -79,7 +82,7 @@ export const PALETTES: Record<ThemeName, Palette> = {
       link: '#7cc0ff',
     },
     priority: {
-      1: { fill: '#e5292b', ink: '#ffffff' },
+      1: { fill: '#e2282a', ink: '#ffffff' },
       2: { fill: '#ff8c42', ink: '#1b0d02' },
       3: { fill: '#ffd23f', ink: '#1b1402' },
       4: { fill: '#4f9bff', ink: '#03101f' },
@@ -90,6 +93,7 @@ export const PALETTES: Record<ThemeName, Palette> = {
     ground: '#e9edf1',
     surface: '#ffffff',
     raised: '#f2f5f8',
+    grave: '#fdeaea',
     chosen: '#dbeafb',
     line: '#d3dae1',
     edge: '#76828f',

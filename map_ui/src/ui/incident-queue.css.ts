@@ -83,7 +83,16 @@ export const queueStyles = css`
     background: var(--surface);
     font-size: 16px;
   }
-  .row.chosen {
+  .row.fresh.p1 {
+    background: var(--grave);
+  }
+  .row.fresh.p1 .sign {
+    width: 30px;
+    height: 30px;
+    margin-inline: -3px;
+  }
+  .row.chosen,
+  .row.fresh.p1.chosen {
     background: var(--chosen);
     box-shadow: inset 3px 0 0 var(--accent);
   }
@@ -165,17 +174,17 @@ export const queueStyles = css`
   .bar {
     position: absolute;
     inset: auto 0 0 36px;
-    height: 3px;
+    height: 2px;
     background: var(--line);
   }
   .bar i {
     display: block;
     height: 100%;
-    background: var(--muted);
+    background: var(--edge);
     transform-origin: left;
   }
   .bar.full i {
-    background: var(--text);
+    background: var(--muted);
   }
   /* The only thing that moves by itself: an unacknowledged threat to life, no faster than once in 2 s. */
   .row.fresh.p1 .sign {

@@ -80,6 +80,17 @@ export const topLineStyles = css`
     padding: 2px 8px;
     border-radius: 4px;
   }
+  .bell {
+    width: 16px;
+    height: 16px;
+    vertical-align: -3px;
+  }
+  .bell path {
+    fill: none;
+    stroke: currentColor;
+    stroke-width: 1.4;
+    stroke-linejoin: round;
+  }
   .clock {
     font-size: 18px;
     font-weight: 600;

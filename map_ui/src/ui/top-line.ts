@@ -1,5 +1,5 @@
 /** Always says: where am I, how much is open, is it live, does it sound, what time is it, who am I. */
-import { html, nothing, type TemplateResult } from 'lit';
+import { html, nothing, svg, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
 import type { App } from '../app.ts';
 import { locale, t } from '../i18n/i18n.ts';
@@ -126,16 +126,16 @@ export class TopLine extends AppElement {
     const speaker = app.live.speaker.value;
     if (app.ringing.value && app.player.enabled.value) {
       return html`<button class="sound" title="${t('sound.silence')} (S)" @click=${() => app.silence()}>
-        🔔 ${t('sound.silence')}
+        ${bell(true)} ${t('sound.silence')}
       </button>`;
     }
     if (app.player.enabled.value) {
       return html`<button class="plain sound" title=${t('sound.disable')} @click=${() => app.soundOff()}>
-        🔔 ${speaker.you || !speaker.anyone ? t('sound.on') : t('sound.other_tab')}
+        ${bell(true)} ${speaker.you || !speaker.anyone ? t('sound.on') : t('sound.other_tab')}
       </button>`;
     }
     return html`<button class="sound off" title=${t('sound.off')} @click=${() => app.soundOn()}>
-      🔕 ${speaker.anyone ? t('sound.other_tab') : t('sound.enable')}
+      ${bell(false)} ${speaker.anyone ? t('sound.other_tab') : t('sound.enable')}
     </button>`;
   }
 
@@ -153,4 +153,12 @@ export class TopLine extends AppElement {
       <button @click=${() => app.leave()}>${t('session.sign_out')}</button>
     </div>`;
   }
+}
+
+/** Drawn, because a control room's computer may have no emoji font. */
+function bell(on: boolean): TemplateResult {
+  return html`<svg class="bell" viewBox="0 0 16 16" aria-hidden="true">
+    ${svg`<path d="M8 1.5a4 4 0 0 0-4 4V9l-1.5 2.5h11L12 9V5.500a4 4 0 0 0-4-4ZM6.500 13a1.500 1.500 0 0 0 3 0" />`}
+    ${on ? nothing : svg`<path class="slash" d="M2 1.500 14 14.500" />`}
+  </svg>`;
 }

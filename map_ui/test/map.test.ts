@@ -1,0 +1,145 @@
+import fc from 'fast-check';
+import { expect, test, vi } from 'vitest';
+import { fanSpots } from '../src/map/fan.ts';
+import { isUrgent, sourceDiff } from '../src/map/features.ts';
+import { gcjTile, tilePlace, toGcj02 } from '../src/map/gcj02.ts';
+import { styleFor } from '../src/map/style.ts';
+import { tierAt } from '../src/map/tiers.ts';
+import { boundsOf } from '../src/map/view.ts';
+import type { Division, Session } from '../src/model/documents.ts';
+import { diffStates, fromSnapshot } from '../src/model/live-state.ts';
+import { liesIn, Places } from '../src/model/places.ts';
+import { PALETTES } from '../src/theme/palette.ts';
+import { incident } from './documents.ts';
+
+const some = fc
+  .uniqueArray(
+    fc.record({
+      id: fc.integer({ min: 1, max: 12 }),
+      version: fc.integer({ min: 1, max: 5 }),
+      priority: fc.constantFrom(1 as const, 3 as const),
+      state: fc.constantFrom('new' as const, 'acknowledged' as const),
+      position: fc.constantFrom([111, 34] as const, null),
+    }),
+    { selector: (made) => made.id },
+  )
+  .map((made) =>
+    fromSnapshot({ seq: 1, now: '', incidents: made.map((over) => incident(over)), alarms: [] }),
+  );
+
+test.each([
+  ['all', () => true],
+  ['urgent', isUrgent],
+] as const)('the updates keep a source equal to the open incidents that it shows (%s)', (_name, shows) => {
+  fc.assert(
+    fc.property(fc.array(some, { maxLength: 8 }), (states) => {
+      const holds = new Set<number>();
+      const source = new Map<number, unknown>();
+      let before = fromSnapshot({ seq: 0, now: '', incidents: [], alarms: [] });
+      for (const state of states) {
+        const update = sourceDiff(holds, diffStates(before, state).incidents, shows);
+        for (const id of update?.remove ?? []) expect(source.delete(Number(id))).toBe(true);
+        for (const feature of update?.add ?? []) {
+          expect(source.has(Number(feature.id))).toBe(false);
+          source.set(Number(feature.id), feature.properties);
+        }
+        // What the diff calls unchanged (same version) stays as it was first seen.
+        const merged = new Map(state.incidents);
+        for (const [id, held] of before.incidents) {
+          if (merged.get(id)?.version === held.version) merged.set(id, held);
+        }
+        before = { ...state, incidents: merged };
+        const wanted = [...merged.values()].filter((held) => held.position !== null && shows(held));
+        expect([...source.keys()].sort()).toEqual(wanted.map((held) => held.id).sort());
+      }
+    }),
+  );
+});
+
+test('what lies at one point is spread so that each can be hit with a finger', () => {
+  for (const n of [2, 3, 8, 9, 25, 40]) {
+    const spots = fanSpots(n);
+    expect(spots).toHaveLength(n);
+    for (const [i, a] of spots.entries()) {
+      for (const b of spots.slice(i + 1)) expect(Math.hypot(a.x - b.x, a.y - b.y)).toBeGreaterThan(24);
+    }
+  }
+});
+
+test('GCJ-02 lies about 500 m away in the reference city, and by another amount at its other end', () => {
+  const metres = (lon: number, lat: number) => {
+    const [x, y] = toGcj02([lon, lat]);
+    return Math.hypot((x - lon) * 111_320 * Math.cos((lat / 180) * Math.PI), (y - lat) * 110_950);
+  };
+  const [west, east] = [metres(110.4, 33.8), metres(111.9, 34.9)];
+  for (const shift of [west, east]) {
+    expect(shift).toBeGreaterThan(440);
+    expect(shift).toBeLessThan(600);
+  }
+  expect(Math.abs(west - east)).toBeGreaterThan(5);
+  expect(toGcj02([2.35, 48.85])).toEqual([2.35, 48.85]);
+});
+
+test('a street map tile is moved by that shift', () => {
+  const zoom = 15;
+  const place = tilePlace([111.2, 34.77], zoom);
+  const [x, y] = [Math.floor(place.x), Math.floor(place.y)];
+  const moved = gcjTile(x, y, zoom);
+  const tileMetres = (40_075_016 / 2 ** zoom) * Math.cos((34.77 / 180) * Math.PI);
+  const shift = Math.hypot(moved.x - x, moved.y - y) * tileMetres;
+  expect(shift).toBeGreaterThan(440);
+  expect(shift).toBeLessThan(600);
+});
+
+const division = (over: Partial<Division>): Division => ({
+  code: '411200000000',
+  tier: 1,
+  name: '',
+  name_latin: null,
+  parent_code: null,
+  has_boundary: true,
+  synthetic: false,
+  label_point: null,
+  bounds: null,
+  ...over,
+});
+
+test('a division without a boundary is shown by what lies below it', () => {
+  const zone = division({ code: '411271000000', tier: 2, has_boundary: false });
+  const places = new Places([
+    zone,
+    division({ code: '411271001000', tier: 3, parent_code: zone.code, bounds: [111, 34, 111.2, 34.2] }),
+    division({ code: '411271002000', tier: 3, parent_code: zone.code, bounds: [111.1, 33.9, 111.3, 34.1] }),
+  ]);
+  expect(boundsOf(zone, places)).toEqual([111, 33.9, 111.3, 34.2]);
+  expect(places.path('411271002000').map((at) => at.code)).toEqual([zone.code, '411271002000']);
+  expect(boundsOf(division({}), new Places())).toBeNull();
+});
+
+test('codes lie in each other by their digits', () => {
+  expect(liesIn('411282103205', '411282103000')).toBe(true);
+  expect(liesIn('411282103205', '411282000000')).toBe(true);
+  expect(liesIn('411282103205', '411200000000')).toBe(true);
+  expect(liesIn('411282103205', '411281000000')).toBe(false);
+  expect(liesIn('411282103205', '411282104000')).toBe(false);
+});
+
+test('the zoom tells the tier', () => {
+  expect([8, 9.5, 12, 15].map(tierAt)).toEqual([null, 2, 3, 4]);
+});
+
+test('the style asks no other host for anything, and its tiles carry version and scope', () => {
+  vi.stubGlobal('location', { origin: 'https://control.room' });
+  const session = {
+    tiles: { version: { divisions: 3, grid_cells: 4, sites: 5 }, scope: 'd1g/st' },
+  } as Session;
+  const style = styleFor(session, PALETTES.dark, 'zh');
+  vi.unstubAllGlobals();
+  expect(style.glyphs).toBeUndefined();
+  expect(style.sprite).toBeUndefined();
+  const addresses = Object.values(style.sources).flatMap((source) =>
+    'tiles' in source ? (source.tiles ?? []) : [],
+  );
+  expect(addresses).toContain('https://control.room/tiles/v5/sites/{z}/{x}/{y}.mvt?scope=d1g%2Fst');
+  for (const address of addresses) expect(address).toMatch(/^https:\/\/control\.room\/tiles\/v[345]\//u);
+});

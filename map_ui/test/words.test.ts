@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { en } from '../src/i18n/en.ts';
+import { render } from '../src/i18n/i18n.ts';
+import { zh } from '../src/i18n/zh.ts';
+import { ACTIONS } from '../src/model/actions.ts';
+import { CATEGORIES, DISPOSITIONS, PRIORITIES } from '../src/model/documents.ts';
+import { Clock, distance, shortAge } from '../src/model/format.ts';
+
+const keys = Object.keys(zh) as (keyof typeof zh)[];
+const places = (message: string) => [...message.matchAll(/\{(\w+)/gu)].map((match) => match[1]).sort();
+
+test('both catalogues have the same keys, none of them empty', () => {
+  expect(Object.keys(en).sort()).toEqual([...keys].sort());
+  for (const key of keys) {
+    expect(zh[key].trim(), key).not.toBe('');
+    expect(en[key].trim(), key).not.toBe('');
+  }
+});
+
+test('both say the same things: the same values stand in both', () => {
+  for (const key of keys) {
+    const unique = (message: string) => [...new Set(places(message))];
+    expect(unique(en[key]), key).toEqual(unique(zh[key]));
+  }
+});
+
+test('Chinese is Chinese, and English holds no Chinese', () => {
+  for (const key of keys) {
+    if (key === 'language.zh' || key === 'language.en') continue;
+    expect(en[key], key).not.toMatch(/\p{Script=Han}/u);
+    expect(zh[key], key).toMatch(/\p{Script=Han}/u);
+  }
+});
+
+test('every code that the server may send has a name', () => {
+  const wanted = [
+    ...CATEGORIES.map((code) => `category.${code}`),
+    ...DISPOSITIONS.map((code) => `disposition.${code}`),
+    ...PRIORITIES.map((code) => `priority.${code}`),
+    ...ACTIONS.map((code) => `action.${code}`),
+    ...[0, 1, 2, 3, 4].map((level) => `level.${level}`),
+  ];
+  for (const key of wanted) expect(keys).toContain(key);
+});
+
+test('plurals follow the language', () => {
+  const message = 'since {since}: {n, one # incident, other # incidents}';
+  expect(render(message, { n: 1, since: '03:00' }, 'en')).toBe('since 03:00: 1 incident');
+  expect(render(message, { n: 1200, since: '03:00' }, 'en')).toBe('since 03:00: 1,200 incidents');
+  expect(render('{n}起', { n: 1 }, 'zh')).toBe('1起');
+});
+
+test('times are in the zone of the installation, relative under an hour', () => {
+  const clock = new Clock('en', 'Asia/Shanghai');
+  const now = Date.parse('2026-03-01T19:12:45Z');
+  expect(clock.second(now)).toBe('03:12:45');
+  expect(clock.age(now - 245_000, now)).toBe('4:05');
+  expect(clock.age(now - 2 * 3600_000, now)).toBe('01:12');
+  expect(clock.age(now - 5 * 3600_000, now)).toBe('1 Mar 22:12');
+  expect(new Clock('zh', 'Asia/Shanghai').exact(now - 5 * 3600_000, now)).toBe('3月1日 22:12:45');
+  expect(shortAge(59)).toBe('0:59');
+  expect(shortAge(3600)).toBeNull();
+});
+
+test('distances are in metres and kilometres', () => {
+  expect(distance(85, 'en')).toBe('85 m');
+  expect(distance(1240, 'en')).toBe('1.2 km');
+});
