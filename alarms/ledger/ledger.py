@@ -117,6 +117,14 @@ def close_alarms(
     return _changed_alarms(conn, "close_alarms_of", incident_ids, user_id, now)
 
 
+def close_left_open(conn: Connection[Any], now: datetime) -> list[int]:
+    """Close alarms that a repair by hand left open in closed incidents, and say so in the feed; returns their ids."""
+    with conn.cursor(row_factory=scalar_row) as cur:
+        left: list[int] = cur.execute(SQL["close_left_open"]).fetchall()
+    append_changes(conn, [], left, now)
+    return left
+
+
 def _changed_alarms(
     conn: Connection[Any], statement: str, incident_ids: Sequence[int], user_id: int, now: datetime
 ) -> list[int]:

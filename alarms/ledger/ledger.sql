@@ -140,3 +140,10 @@ RETURNING id;
 -- name: append_changes
 -- The last act of every transaction that changed anything: number the changes, wake the feed.
 SELECT append_changes(%(incidents)s::bigint[], %(alarms)s::bigint[], '{}', %(now)s);
+
+-- name: close_left_open
+-- Alarms that are open in a closed incident, which should not be: they would stand in the way of their devices' next.
+UPDATE alarms a SET version = a.version + 1, closed_at = i.closed_at
+  FROM incidents i
+ WHERE i.id = a.incident_id AND a.closed_at IS NULL AND i.closed_at IS NOT NULL
+RETURNING a.id;

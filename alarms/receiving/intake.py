@@ -124,6 +124,9 @@ def accept(conn: Connection[Any], batch: Sequence[RawMessage], now: datetime, ru
             return _split(conn, batch, now, rules, error)
         except (ledger.OpenedMeanwhileError, errors.DeadlockDetected, errors.SerializationFailure) as error:
             log.info("batch_taken_again", messages=len(batch), why=type(error).__name__)
+            with conn.transaction():
+                if left := ledger.close_left_open(conn, now):
+                    log.error("alarms_were_open_in_closed_incidents", alarms=left[:20])
     raise errors.OperationalError(f"a batch of {len(batch)} met other workers {RETRIES} times running")
 
 
