@@ -109,11 +109,11 @@ def test_a_storm_over_three_workers_in_any_order_escapes_without_a_deadlock(
     world: World, seen: Seen, connection: Callable[[Role], psycopg.Connection]
 ) -> None:
     """Each batch touches many of the same devices and sites, in another order each."""
-    devices = []
-    for n in range(24):
-        if n % 3 == 0:
-            site = world.site()
-        devices.append(world.device(f"pir-{n}", site=site if n % 4 else None) and f"pir-{n}")
+    devices = [f"pir-{n}" for n in range(24)]
+    site = 0
+    for n, device in enumerate(devices):
+        site = world.site() if n % 3 == 0 else site
+        world.device(device, site=site if n % 4 else None)
     rng = random.Random(5)
     told: dict[str, int] = dict.fromkeys(devices, 0)
     plans: list[list[list[RawMessage]]] = []
