@@ -29,14 +29,15 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
            || coalesce('@' || organisation_id::text, '')
 $$;
 
--- Sets this transaction's user and scope from the grants in force; returns the keys. The one door for the api role.
-CREATE FUNCTION begin_scope(for_user_id bigint) RETURNS text[]
+-- Sets this transaction's user and scope from those grants in force that have one of the roles (NULL: any role), and
+-- returns the keys. The one door for the api role: a permission names roles, so each act sees just what it may touch.
+CREATE FUNCTION begin_scope(for_user_id bigint, for_roles text[] DEFAULT NULL) RETURNS text[]
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
 DECLARE keys text[];
 BEGIN
     SELECT coalesce(array_agg(DISTINCT grant_key(g.division_code, g.organisation_id)), '{}') INTO keys
       FROM grants g JOIN users u ON u.id = g.user_id
-     WHERE g.user_id = for_user_id AND u.disabled_at IS NULL;
+     WHERE g.user_id = for_user_id AND u.disabled_at IS NULL AND (for_roles IS NULL OR g.role = ANY (for_roles));
     PERFORM set_config('lianfang.user_id', for_user_id::text, true);
     PERFORM set_config('lianfang.scope', array_to_string(keys, ','), true);
     RETURN keys;

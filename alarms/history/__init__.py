@@ -1,0 +1,1 @@
+"""What was and is: lists and single items for the screens, and what an investigator asks."""

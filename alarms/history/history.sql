@@ -1,0 +1,70 @@
+-- name: incidents
+-- Incidents, newest first, from behind a cursor; the filters are fragments below.
+SELECT i.id, i.opened_at, d.document::text
+  FROM incidents i JOIN incident_documents d ON d.id = i.id
+ WHERE {filters}
+ ORDER BY i.opened_at DESC, i.id DESC
+ LIMIT %(limit)s;
+
+-- name: alarms
+-- Alarms, newest first, from behind a cursor.
+SELECT i.id, i.opened_at, d.document::text
+  FROM alarms i JOIN alarm_documents d ON d.id = i.id
+ WHERE {filters}
+ ORDER BY i.opened_at DESC, i.id DESC
+ LIMIT %(limit)s;
+
+-- name: signals
+-- Signals, newest first, from behind a cursor.
+SELECT i.id, i.received_at, json_build_object(
+           'id', i.id, 'received_at', i.received_at, 'occurred_at', i.occurred_at, 'device_id', i.device_id,
+           'site_id', i.site_id, 'event', i.event, 'category', i.category, 'priority', i.priority,
+           'qualifier', i.qualifier, 'zone', i.zone, 'partition', i.partition, 'text', i.text,
+           'judgement', i.judgement, 'alarm_id', i.alarm_id, 'battery_percent', i.battery_percent,
+           'rssi_dbm', i.rssi_dbm, 'grid_cell', i.grid_cell, 'county', i.county, 'township', i.township,
+           'village', i.village, 'position', lon_lat(i.position), 'details', i.details)::text
+  FROM signals i
+ WHERE {filters}
+ ORDER BY i.received_at DESC, i.id DESC
+ LIMIT %(limit)s;
+
+-- name: incident
+-- One incident with all that its case shows: alarms, timeline, whom to call, its site's devices and history.
+SELECT json_build_object(
+           'incident', d.document,
+           'alarms', (SELECT coalesce(json_agg(a.document ORDER BY a.id), '[]')
+                        FROM alarm_documents a WHERE a.id IN (SELECT id FROM alarms WHERE incident_id = i.id)),
+           'entries', (SELECT coalesce(json_agg(json_build_object(
+                           'id', e.id, 'at', e.at, 'kind', e.kind, 'text', e.text, 'details', e.details,
+                           'user', CASE WHEN u.id IS NOT NULL THEN json_build_object('id', u.id, 'name', u.display_name)
+                                   END) ORDER BY e.id), '[]')
+                         FROM incident_entries e LEFT JOIN users u ON u.id = e.user_id WHERE e.incident_id = i.id),
+           'contacts', (SELECT coalesce(json_agg(json_build_object(
+                            'id', c.id, 'name', c.name, 'relation', c.relation, 'call_order', c.call_order,
+                            'phone_masked', mask_phone(c.phone)) ORDER BY c.call_order, c.id), '[]')
+                          FROM contacts c WHERE c.site_id = i.site_id),
+           'devices', (SELECT coalesce(json_agg(v.document ORDER BY v.id), '[]')
+                         FROM device_documents v
+                        WHERE v.open AND v.id IN (SELECT id FROM devices WHERE site_id = i.site_id)),
+           'history', (SELECT json_build_object(
+                           'incidents_90d', count(*), 'false_90d', count(*) FILTER (WHERE disposition LIKE 'false%%'),
+                           'last', coalesce((json_agg(json_build_object(
+                               'id', h.id, 'category', h.category, 'opened_at', h.opened_at,
+                               'disposition', h.disposition) ORDER BY h.opened_at DESC))::json, '[]'))
+                         FROM incidents h
+                        WHERE h.site_id = i.site_id AND h.id <> i.id AND h.opened_at > %(now)s - interval '90 days')
+       )::text
+  FROM incidents i JOIN incident_documents d ON d.id = i.id
+ WHERE i.id = %(id)s;
+
+-- name: incident_document
+-- As lists and the feed show it.
+SELECT document::text FROM incident_documents WHERE id = %(id)s;
+
+-- name: alarm
+-- As lists and the feed show it.
+SELECT document::text FROM alarm_documents WHERE id = %(id)s;
+
+-- name: site_is_there
+-- Whether a site is in scope.
+SELECT 1 FROM sites WHERE id = %(id)s;

@@ -1,0 +1,39 @@
+-- Who a session's token belongs to, with the grants in force. NULL where it is unknown, over, or its user disabled.
+CREATE FUNCTION session_user_of(token bytea) RETURNS json
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+DECLARE found json;
+BEGIN
+    SELECT row_to_json(x) INTO found FROM (
+        SELECT u.id, u.username, u.display_name, u.locale,
+               coalesce((SELECT json_agg(json_build_object(
+                             'role', g.role, 'division_code', g.division_code, 'organisation_id', g.organisation_id,
+                             'division_name', d.name, 'key', grant_key(g.division_code, g.organisation_id)) ORDER BY g.id)
+                           FROM grants g LEFT JOIN divisions d ON d.code = g.division_code AND d.valid_to IS NULL
+                          WHERE g.user_id = u.id), '[]') AS grants
+          FROM sessions s JOIN users u ON u.id = s.user_id
+         WHERE s.token_hash = token AND s.expires_at > now() AND u.disabled_at IS NULL) x;
+    IF found IS NOT NULL THEN
+        UPDATE sessions SET last_seen_at = now() WHERE token_hash = token AND last_seen_at < now() - interval '1 minute';
+    END IF;
+    RETURN found;
+END $$;
+
+-- The password hash of a user who may sign in; the api role may not read hashes otherwise.
+CREATE FUNCTION password_of(name text) RETURNS TABLE (user_id bigint, password_hash text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
+    SELECT id, users.password_hash FROM users WHERE username = name AND disabled_at IS NULL
+$$;
+
+REVOKE SELECT ON users FROM lianfang_api, lianfang_intake;
+GRANT SELECT (id, username, display_name, phone, locale, disabled_at, created_at) ON users TO lianfang_api;
+GRANT SELECT (id, display_name) ON users TO lianfang_intake;
+REVOKE SELECT ON sessions FROM lianfang_api;
+GRANT SELECT (token_hash, user_id, kind, created_at, expires_at, last_seen_at) ON sessions TO lianfang_api;
+REVOKE EXECUTE ON FUNCTION session_user_of(bytea), password_of(text), begin_scope(bigint, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION session_user_of(bytea), password_of(text), begin_scope(bigint, text[]) TO lianfang_api;
+
+-- A telephone number that tells a person which one it is, and nobody else what it is: 138****1234.
+CREATE FUNCTION mask_phone(phone text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN length(phone) >= 8 THEN left(phone, 3) || repeat('*', length(phone) - 7) || right(phone, 4)
+                ELSE repeat('*', length(phone)) END
+$$;

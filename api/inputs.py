@@ -1,0 +1,93 @@
+"""What requests bring: text and ids with their limits, filters of lists."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Path, Query
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from alarms.history.lists import Filters
+from alarms.model import Category
+from api.errors import FieldError, Problem
+from api.paging import MAX_ID, BboxText, parse_bbox
+from gis import divisions
+from gis.model import Tier
+
+Id = Annotated[int, Path(ge=1, le=MAX_ID)]
+ObjectId = Annotated[int, Field(ge=1, le=MAX_ID, strict=True)]
+
+
+def _no_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("must not contain the character NUL")
+    return text
+
+
+Text = Annotated[str, Field(max_length=2000), AfterValidator(_no_nul)]
+Line = Annotated[str, Field(max_length=200), AfterValidator(_no_nul)]
+Reason = Annotated[str, Field(min_length=3, max_length=200, pattern=r"\S"), AfterValidator(_no_nul)]
+QueryText = Annotated[
+    str | None, Query(min_length=1, max_length=100), AfterValidator(lambda t: t and _no_nul(t))
+]
+DivisionCode = Annotated[
+    str | None,
+    Query(pattern=r"^[0-9]{4,12}$", description="A division's code of any tier: 4, 6, 9 or 12 digits"),
+]
+
+
+class Body(BaseModel):
+    """A request's JSON body: what is not asked for is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def division_code(code: str, where: str = "query.division") -> str:
+    """The 12-digit code that 4, 6, 9 or 12 digits stand for; raises a problem when they stand for none."""
+    try:
+        return divisions.parse(code)
+    except ValueError as error:
+        wrong = FieldError(where=where, what=str(error), right="a code like 411282 or 411282101205")
+        raise Problem("wrong-input", "The division is wrong.", [wrong]) from None
+
+
+def division_column(code: str | None) -> tuple[str, str] | None:
+    """The column and the 12-digit code that a division filter compares; None: the whole city."""
+    if code is None:
+        return None
+    full = division_code(code)
+    tier = divisions.tier(full)
+    return None if tier is Tier.CITY else (tier.name.lower(), full)
+
+
+def filters(
+    bbox: BboxText = None,
+    division: DivisionCode = None,
+    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
+    until: Annotated[AwareDatetime | None, Query(alias="to")] = None,
+    category: Annotated[list[Category] | None, Query(max_length=20)] = None,
+    q: QueryText = None,
+) -> Filters:
+    """The filters that every list has."""
+    _in_range(since, "from")
+    _in_range(until, "to")
+    return Filters(
+        bbox=parse_bbox(bbox),
+        division=division_column(division),
+        since=since,
+        until=until,
+        categories=[one.value for one in category or ()],
+        text=q,
+    )
+
+
+def _in_range(moment: datetime | None, name: str) -> None:
+    if moment is not None and not 1970 <= moment.year <= 9000:
+        wrong = FieldError(
+            where=f"query.{name}", what="is out of range", right="a time like 2026-11-23T03:00:00+08:00"
+        )
+        raise Problem("wrong-input", "The time is wrong.", [wrong])
+
+
+CommonFilters = Annotated[Filters, Depends(filters)]

@@ -1,0 +1,239 @@
+"""The live feed: every change in its order, to everyone who may see it, with nothing left out.
+
+``NOTIFY`` only wakes. One reader a process follows the table of changes and keeps the newest ones, written out once, in
+a window; a client is a position in it. Numbers have no gaps, so a position is an index, a slow client costs no queue,
+and who comes late reads from the table until the window holds what is next. What a client may see is decided here, in
+memory, by the same scope keys as row security (a stated exception, with its own tests).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import structlog
+from psycopg import AsyncConnection
+from psycopg.rows import tuple_row
+
+from api.auth.dependencies import AsyncPool, Reader, Sessions
+from api.database.pool import DatabaseNotPrepared, DatabaseUnavailable, connect_async
+from api.settings import Settings
+from gis.sql import load_statements
+
+SQL = load_statements(Path(__file__).with_name("live.sql"))
+
+HEARTBEAT_S = 5.0
+POLL_S = 2.0
+"""How long a change can go unseen when a notification was lost."""
+WINDOW = 20_000
+CHUNK = 1_000
+RECONNECT_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change, written out once for all clients."""
+
+    seq: int
+    kind: str
+    object_id: int
+    keys: frozenset[str]
+    old_keys: frozenset[str]
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a client may see: the scope keys for each kind of change."""
+
+    keys: dict[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, reader: Reader) -> View:
+        """The view that a reader's grants open."""
+        incidents, devices = reader.keys("incident.read"), reader.keys("device.read")
+        return cls({"incident": incidents, "alarm": incidents, "device": devices})
+
+    def show(self, event: Event) -> bytes | None:
+        """The event as this client sees it: as it is, as gone, or not at all."""
+        keys = self.keys.get(event.kind, frozenset())
+        if keys & event.keys:
+            return event.text
+        if keys & event.old_keys:
+            data = {"seq": event.seq, "kind": event.kind, "id": event.object_id}
+            return sse("gone", data, event.seq)
+        return None
+
+
+def sse(event: str, data: object, seq: int | None = None) -> bytes:
+    """One Server-Sent Event; its data must be JSON-able, so it has no line breaks."""
+    head = f"event: {event}\n" if seq is None else f"id: {seq}\nevent: {event}\n"
+    return head.encode() + b"data: " + orjson.dumps(data) + b"\n\n"
+
+
+def _event(row: Sequence[Any]) -> Event:
+    seq, at, kind, object_id, version, keys, old_keys, document = row
+    head = orjson.dumps({"seq": seq, "at": at, "kind": kind, "id": object_id, "version": version})
+    text = b'id: %d\nevent: change\ndata: %b,"document":%b}\n\n' % (seq, head[:-1], document.encode())
+    return Event(
+        seq=seq,
+        kind=kind,
+        object_id=object_id,
+        keys=frozenset(keys) - {None},
+        old_keys=frozenset(old_keys or ()) - {None},
+        text=text,
+    )
+
+
+class Feed:
+    """Follows the changes of the database for all clients of this process."""
+
+    def __init__(self, settings: Settings, window: int = WINDOW) -> None:
+        self._settings = settings
+        self._window: deque[Event] = deque(maxlen=window)
+        self._last: int | None = None
+        """The newest number read; None before the first look at the database."""
+        self._grown = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+        self.clients = 0
+
+    async def start(self) -> None:
+        """Begin to follow; returns at once, with the database there or away."""
+        self._task = asyncio.create_task(self._follow(), name="feed")
+
+    async def stop(self) -> None:
+        """Stop following."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async with await connect_async(
+                    self._settings, "api", application_name="lianfang-feed", autocommit=True
+                ) as conn:
+                    await conn.execute("LISTEN lianfang_changes")
+                    log.info("feed_follows")
+                    while True:
+                        await self._read_on(conn)
+                        async for _ in conn.notifies(timeout=POLL_S, stop_after=1):
+                            pass
+            except (psycopg.OperationalError, DatabaseUnavailable, DatabaseNotPrepared) as error:
+                log.warning("feed_lost_database", why=str(error).splitlines()[0] if str(error) else "")
+                await asyncio.sleep(RECONNECT_S)
+
+    async def _read_on(self, conn: AsyncConnection[Any]) -> None:
+        newest = await _last_seq(conn)
+        if self._last is None or newest < self._last:  # the first look, or another database than before
+            self._window.clear()
+            self._last = newest
+        while self._last < newest:
+            events = await _read(conn, self._last, CHUNK)
+            if not events:
+                break
+            self._window.extend(events)
+            self._last = events[-1].seq
+            async with self._grown:
+                self._grown.notify_all()
+
+    async def stream(
+        self, pool: AsyncPool, sessions: Sessions, token: str | None, reader: Reader, after: int
+    ) -> AsyncIterator[bytes]:
+        """What a client gets: changes after ``after``, heartbeats between, until it goes or must start again."""
+        self.clients += 1
+        try:
+            async for text in self._stream(pool, sessions, token, reader, after):
+                yield text
+        finally:
+            self.clients -= 1
+
+    async def _stream(
+        self, pool: AsyncPool, sessions: Sessions, token: str | None, reader: Reader, after: int
+    ) -> AsyncIterator[bytes]:
+        view = View.of(reader)
+        async with pool.connection() as conn:
+            newest, oldest = await _last_seq(conn), await _oldest_seq(conn)
+        if after > newest or (after < newest and after + 1 < (oldest or newest + 1)):
+            yield sse("reset", {"seq": newest})
+            return
+        yield sse("heartbeat", _beat(after))
+        beat_at = time.monotonic() + HEARTBEAT_S
+        while True:
+            events = self._next(after)
+            if events is None:
+                async with pool.connection() as conn:
+                    events = await _read(conn, after, CHUNK)
+            if events:
+                shown = [text for event in events if (text := view.show(event)) is not None]
+                after = events[-1].seq
+                if shown:
+                    yield b"".join(shown)
+            if time.monotonic() >= beat_at:
+                beat_at = time.monotonic() + HEARTBEAT_S
+                if token is not None:
+                    now = await sessions.reader_of(pool, token)
+                    if now is None or View.of(now) != view:
+                        yield sse("reset", {"seq": after})
+                        return
+                yield sse("heartbeat", _beat(after))
+            if not events:
+                await self._wait(after, beat_at - time.monotonic())
+
+    def _next(self, after: int) -> list[Event] | None:
+        """What follows in the window; None when it must be read from the table."""
+        if self._last is None or after > self._last:
+            return []
+        if after == self._last:
+            return []
+        first = self._window[0].seq if self._window else self._last + 1
+        if after + 1 < first:
+            return None
+        return list(islice(self._window, after + 1 - first, after + 1 - first + CHUNK))
+
+    async def _wait(self, after: int, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(max(0.0, seconds)), self._grown:
+                await self._grown.wait_for(lambda: self._last is not None and self._last > after)
+        except TimeoutError:
+            return
+
+
+def _beat(seq: int) -> dict[str, object]:
+    return {"seq": seq, "now": datetime.now(UTC)}
+
+
+async def _last_seq(conn: AsyncConnection[Any]) -> int:
+    row = await (await conn.execute(SQL["last_seq"])).fetchone()
+    return int(row[0]) if row else 0
+
+
+async def _oldest_seq(conn: AsyncConnection[Any]) -> int | None:
+    row = await (await conn.execute(SQL["oldest_seq"])).fetchone()
+    return row[0] if row else None
+
+
+async def _read(conn: AsyncConnection[Any], after: int, limit: int) -> list[Event]:
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(SQL["changes_after"], {"after": after, "limit": limit})
+        return [_event(row) for row in await cursor.fetchall()]
+
+
+async def snapshot(conn: AsyncConnection[Any]) -> bytes:
+    """All that is open and in scope, with the number that it is true for; ``conn`` in a repeatable-read transaction."""
+    row = await (await conn.execute(SQL["snapshot"])).fetchone()
+    assert row is not None
+    seq, incidents, alarms = row
+    now = orjson.dumps(datetime.now(UTC))
+    return b'{"seq":%d,"now":%b,"incidents":%b,"alarms":%b}' % (seq, now, incidents.encode(), alarms.encode())

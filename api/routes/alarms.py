@@ -1,0 +1,74 @@
+"""Alarms and signals: what was reported, and what it meant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request
+
+from alarms.history import lists
+from api.auth.dependencies import Reader, require, transaction
+from api.errors import Problem, documented
+from api.inputs import CommonFilters, Id
+from api.paging import MAX_ID, Cursor, Limit, collection, decode_cursor, encode_cursor
+from api.schemas import Alarm, AlarmCollection, SignalCollection
+
+router = APIRouter(prefix="/api/v1", tags=["alarms"])
+READ = documented("signed-out", "not-permitted", "not-found", "wrong-input", "database-away")
+
+Viewer = Annotated[Reader, Depends(require("incident.read"))]
+SignalViewer = Annotated[Reader, Depends(require("signal.read"))]
+FilterId = Annotated[int | None, Query(ge=1, le=MAX_ID)]
+
+
+@router.get("/alarms", response_model=AlarmCollection, responses=READ)
+async def list_alarms(
+    request: Request,
+    who: Viewer,
+    filters: CommonFilters,
+    state: Annotated[list[Literal["active", "restored", "closed"]] | None, Query(max_length=3)] = None,
+    site_id: FilterId = None,
+    device_id: FilterId = None,
+    incident_id: FilterId = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Any:
+    """Alarms in scope, newest first, as GeoJSON."""
+    after = decode_cursor(cursor, datetime, int)
+    wanted = replace(
+        filters, states=list(state or ()), site_id=site_id, device_id=device_id, incident_id=incident_id
+    )
+    async with transaction(request, who, "incident.read") as conn:
+        page = await lists.page(conn, "alarms", wanted, (after[0], after[1]) if after else None, limit)
+    return collection(request, page.documents, encode_cursor(*page.last) if page.last else None)
+
+
+@router.get("/alarms/{alarm_id}", response_model=Alarm, responses=READ)
+async def get_alarm(request: Request, who: Viewer, alarm_id: Id) -> Any:
+    """One alarm."""
+    async with transaction(request, who, "incident.read") as conn:
+        row = await (await conn.execute(lists.SQL["alarm"], {"id": alarm_id})).fetchone()
+    if row is None:
+        raise Problem("not-found", f"There is no alarm {alarm_id} in your scope.")
+    return orjson.loads(row[0])
+
+
+@router.get("/signals", response_model=SignalCollection, responses=READ)
+async def list_signals(
+    request: Request,
+    who: SignalViewer,
+    filters: CommonFilters,
+    site_id: FilterId = None,
+    device_id: FilterId = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Any:
+    """Signals in scope, newest first, as GeoJSON; each repeat of an alarm is one of them."""
+    after = decode_cursor(cursor, datetime, int)
+    wanted = replace(filters, site_id=site_id, device_id=device_id)
+    async with transaction(request, who, "signal.read") as conn:
+        page = await lists.page(conn, "signals", wanted, (after[0], after[1]) if after else None, limit)
+    return collection(request, page.documents, encode_cursor(*page.last) if page.last else None)
