@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Plugin } from 'vite';
+import type { Connect, Plugin } from 'vite';
 import type { Alarm, Category, Change, Division, Incident, Priority, Tier } from '../src/model/documents.ts';
 
 const WEST = 110.4;
@@ -160,21 +160,23 @@ export function mockServer(): Plugin {
     }
   };
 
+  const serve = (middlewares: Connect.Server) => {
+    setInterval(() => raise(), 8000).unref();
+    setInterval(() => {
+      for (const response of listeners)
+        send(response, 'heartbeat', { seq: log.length, now: new Date().toISOString() });
+    }, 5000).unref();
+    middlewares.use('/api/v1', (request, response) => {
+      void handle(request, response, request.url ?? '');
+    });
+    middlewares.use('/tiles', (_request, response) => {
+      response.writeHead(204).end();
+    });
+  };
   return {
     name: 'lianfang-mock',
-    configureServer(server) {
-      setInterval(() => raise(), 8000).unref();
-      setInterval(() => {
-        for (const response of listeners)
-          send(response, 'heartbeat', { seq: log.length, now: new Date().toISOString() });
-      }, 5000).unref();
-      server.middlewares.use('/api/v1', (request, response) => {
-        void handle(request, response, request.url ?? '');
-      });
-      server.middlewares.use('/tiles', (_request, response) => {
-        response.writeHead(204).end();
-      });
-    },
+    configureServer: (server) => serve(server.middlewares),
+    configurePreviewServer: (server) => serve(server.middlewares),
   };
 }
 

@@ -133,7 +133,7 @@ test('the style asks no other host for anything, and its tiles carry version and
   const session = {
     tiles: { version: { divisions: 3, grid_cells: 4, sites: 5 }, scope: 'd1g/st' },
   } as Session;
-  const style = styleFor(session, PALETTES.dark, 'zh');
+  const style = styleFor(session, PALETTES.dark);
   vi.unstubAllGlobals();
   expect(style.glyphs).toBeUndefined();
   expect(style.sprite).toBeUndefined();

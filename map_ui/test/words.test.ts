@@ -56,7 +56,7 @@ test('times are in the zone of the installation, relative under an hour', () => 
   expect(clock.second(now)).toBe('03:12:45');
   expect(clock.age(now - 245_000, now)).toBe('4:05');
   expect(clock.age(now - 2 * 3600_000, now)).toBe('01:12');
-  expect(clock.age(now - 5 * 3600_000, now)).toBe('1 Mar 22:12');
+  expect(clock.age(now - 5 * 3600_000, now)).toBe('1 Mar');
   expect(new Clock('zh', 'Asia/Shanghai').exact(now - 5 * 3600_000, now)).toBe('3月1日 22:12:45');
   expect(shortAge(59)).toBe('0:59');
   expect(shortAge(3600)).toBeNull();

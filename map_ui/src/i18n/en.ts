@@ -180,7 +180,7 @@ export const en: Record<keyof typeof zh, string> = {
   'map.fan_more': '{n} more, see the queue',
   'map.failed': 'The map cannot be shown (it needs WebGL). The queue works as ever.',
   'map.tiles_failed': 'Some map data could not be read',
-  'map.amap_refused': 'The AMap base map is not fully set up, so it is not loaded',
+  'map.basemap_failed': 'The base map could not be loaded; alarms are shown as ever',
   'map.acknowledged': 'Hollow: acknowledged',
   'map.division_count': '{name}: {n} open, highest priority {priority}',
   'tab.queue': 'Queue',

@@ -175,7 +175,7 @@ export const zh = {
   'map.fan_more': '另有{n}起，见列表',
   'map.failed': '地图无法显示（需要WebGL）。警情列表照常可用。',
   'map.tiles_failed': '部分地图数据读取失败',
-  'map.amap_refused': '高德底图设置不完整，未加载',
+  'map.basemap_failed': '底图无法加载，警情显示不受影响',
   'map.acknowledged': '空心为已接警',
   'map.division_count': '{name}：{n}起在办，最高优先级{priority}',
   'tab.queue': '列表',

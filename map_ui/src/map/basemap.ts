@@ -14,6 +14,7 @@ import type { Palette } from '../theme/palette.ts';
 import { gcjTile } from './gcj02.ts';
 
 const PX = 256;
+const AMAP = 'https://webrd01.is.autonavi.com/appmaptile?lang=zh_cn&size=1&scale=1&style=8&x={x}&y={y}&z={z}';
 /** Its layers are put right above the ground. */
 const BELOW = 'division-fill';
 
@@ -61,16 +62,15 @@ const SPECS = {
     const archive = new PMTiles(url);
     pmtiles.add(archive);
     const { tileType } = await archive.getHeader();
-    const attribution = basemap.attribution ?? '';
     const id = `${BASEMAP_PREFIX}pmtiles`;
     if (tileType !== TileType.Mvt) {
       return {
-        sources: { [id]: { type: 'raster', url: `pmtiles://${url}`, tileSize: PX, attribution } },
+        sources: { [id]: { type: 'raster', url: `pmtiles://${url}`, tileSize: PX } },
         layers: [raster(id, dark)],
       };
     }
     return {
-      sources: { [id]: { type: 'vector', url: `pmtiles://${url}`, attribution } },
+      sources: { [id]: { type: 'vector', url: `pmtiles://${url}` } },
       layers: vectorLayers(id, palette),
     };
   },
@@ -95,14 +95,13 @@ const SPECS = {
     const base = `${BASEMAP_PREFIX}tianditu`;
     const names = `${BASEMAP_PREFIX}tianditu-names`;
     return {
-      sources: { [base]: source(basemap.layer ?? 'vec'), [names]: source('cva') },
+      sources: { [base]: source('vec'), [names]: source('cva') },
       layers: [raster(base, dark), raster(names, dark)],
     };
   },
 
   async amap(basemap: Extract<Basemap, { kind: 'amap' }>, _palette: Palette, dark: boolean): Promise<Spec> {
-    const template = basemap.url;
-    if (!template?.includes('{x}')) throw new Error('amap: no tile address');
+    const template = basemap.url ?? AMAP;
     addProtocol('gcj02', (request, abort) => shiftedTile(template, request.url, abort.signal));
     const id = `${BASEMAP_PREFIX}amap`;
     return {

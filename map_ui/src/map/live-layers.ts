@@ -3,9 +3,10 @@ import type { Feature } from 'geojson';
 import type { GeoJSONSource, Map as MapLibre } from 'maplibre-gl';
 import { divisionCounts } from '../model/counts.ts';
 import type { Incident, Priority } from '../model/documents.ts';
+import type { Locale } from '../model/format.ts';
 import type { Diff, LiveState } from '../model/live-state.ts';
 import { diffStates, EMPTY_STATE } from '../model/live-state.ts';
-import type { Places } from '../model/places.ts';
+import { divisionName, type Places } from '../model/places.ts';
 import { isUrgent, sourceDiff } from './features.ts';
 import { imageName } from './images.ts';
 
@@ -56,6 +57,20 @@ export class LiveLayers {
       });
     }
     this.#source('counts').setData({ type: 'FeatureCollection', features });
+  }
+
+  /** The names of the divisions, in the reader's language. */
+  names(places: Places, locale: Locale): void {
+    const features: Feature[] = [...places.all].flatMap((division) =>
+      division.label_point === null
+        ? []
+        : {
+            type: 'Feature' as const,
+            geometry: { type: 'Point' as const, coordinates: [...division.label_point] },
+            properties: { tier: division.tier, name: divisionName(division, locale) },
+          },
+    );
+    this.#source('names').setData({ type: 'FeatureCollection', features });
   }
 
   #colourSites(incidents: Iterable<Incident>): void {

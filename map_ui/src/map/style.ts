@@ -37,8 +37,8 @@ export const TOGGLES = {
 } as const;
 export type Toggle = keyof typeof TOGGLES;
 
-export function styleFor(session: Session, palette: Palette, locale: 'zh' | 'en'): StyleSpecification {
-  return { version: 8, sources: sources(session), layers: layers(palette, locale) };
+export function styleFor(session: Session, palette: Palette): StyleSpecification {
+  return { version: 8, sources: sources(session), layers: layers(palette) };
 }
 
 function sources(session: Session): Record<string, SourceSpecification> {
@@ -69,13 +69,14 @@ function sources(session: Session): Record<string, SourceSpecification> {
     grid_cells: tiles('grid_cells', 15),
     sites: tiles('sites', 15),
     counts: { type: 'geojson', data: EMPTY },
+    names: { type: 'geojson', data: EMPTY },
     incidents: live(26),
     urgent: live(26),
     selection: { type: 'geojson', data: EMPTY },
   };
 }
 
-function layers(palette: Palette, locale: 'zh' | 'en'): LayerSpecification[] {
+function layers(palette: Palette): LayerSpecification[] {
   const { map } = palette;
   return [
     { id: 'ground', type: 'background', paint: { 'background-color': map.outside } },
@@ -117,9 +118,9 @@ function layers(palette: Palette, locale: 'zh' | 'en'): LayerSpecification[] {
     },
     siteLabel(palette),
     cellLabel(palette),
-    divisionLabel(4, palette, locale, 11.2, 12),
-    divisionLabel(3, palette, locale, 9.2, 13),
-    divisionLabel(2, palette, locale, 6, 15),
+    divisionLabel(4, palette, 11.2, 12),
+    divisionLabel(3, palette, 9.2, 13),
+    divisionLabel(2, palette, 6, 15),
     ...([4, 3, 2] as const).map((tier) => countLayer(tier, palette)),
     ...incidentLayers('urgent', palette),
     ...incidentLayers('incident', palette),
@@ -232,24 +233,17 @@ function siteLabel(palette: Palette): LayerSpecification {
   };
 }
 
-function divisionLabel(
-  tier: 2 | 3 | 4,
-  palette: Palette,
-  locale: 'zh' | 'en',
-  minzoom: number,
-  size: number,
-): LayerSpecification {
+function divisionLabel(tier: 2 | 3 | 4, palette: Palette, minzoom: number, size: number): LayerSpecification {
   const quiet = tier === 4;
   return {
     id: `label-${tier}`,
     type: 'symbol',
-    source: 'divisions',
-    'source-layer': 'division_labels',
+    source: 'names',
     minzoom,
     maxzoom: tier === 2 ? 11 : tier === 3 ? 13.5 : 24,
     filter: ['==', ['get', 'tier'], tier],
     layout: {
-      'text-field': locale === 'en' ? ['coalesce', ['get', 'name_latin'], ['get', 'name']] : ['get', 'name'],
+      'text-field': ['get', 'name'],
       'text-font': tier === 2 ? BOLD : FONT,
       'text-size': size,
       'text-letter-spacing': tier === 2 ? 0.08 : 0,

@@ -33,7 +33,7 @@ export const RIGHT_OF: Record<Action, string> = {
   acknowledge: 'incident.acknowledge',
   handle: 'incident.handle',
   dispatch: 'incident.dispatch',
-  'on-scene': 'incident.dispatch',
+  'on-scene': 'incident.on-scene',
   resolve: 'incident.resolve',
   verify: 'incident.verify',
   close: 'incident.close',

@@ -57,10 +57,7 @@ export class Clock {
   age(openedAt: number, now: number): string {
     const seconds = Math.max(0, Math.floor((now - openedAt) / 1000));
     return (
-      shortAge(seconds) ??
-      (this.day(openedAt) === this.day(now)
-        ? this.minute(openedAt)
-        : `${this.day(openedAt)} ${this.minute(openedAt)}`)
+      shortAge(seconds) ?? (this.day(openedAt) === this.day(now) ? this.minute(openedAt) : this.day(openedAt))
     );
   }
 }

@@ -62,7 +62,15 @@ export function liesIn(code: string, outer: string): boolean {
   return code.startsWith(outer);
 }
 
+/**
+ * A village's statistical name ends in the name of its committee; people, and a narrow column, say the village alone.
+ * "孟村村民委员会" -> "孟村", "市场社区居民委员会" -> "市场社区".
+ */
+export function shortName(name: string): string {
+  return name.replace(/村?(村民委员会|村委会)$/u, '村').replace(/(社区)?(居民委员会|居委会)$/u, '社区');
+}
+
 /** In Latin script where the reader reads it and the division has it. */
 export function divisionName(division: Division, locale: 'zh' | 'en'): string {
-  return locale === 'en' && division.name_latin ? division.name_latin : division.name;
+  return locale === 'en' && division.name_latin ? division.name_latin : shortName(division.name);
 }

@@ -126,6 +126,12 @@ export const shared = css`
     clip-path: inset(50%);
     white-space: nowrap;
   }
+  /* No keyboard, no hints. */
+  @media (hover: none), (max-width: 700px) {
+    kbd {
+      display: none;
+    }
+  }
   @media (max-width: 700px) {
     button {
       min-height: 44px;

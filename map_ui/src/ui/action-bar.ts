@@ -236,7 +236,9 @@ export class ActionBar extends AppElement {
       return;
     }
     if (draft === 'close') {
-      if (this.disposition) void this.send('close', { disposition: this.disposition, text });
+      if (this.disposition)
+        // With the version that was looked at: what became graver meanwhile must not be closed unseen.
+        void this.send('close', { disposition: this.disposition, text, version: this.incident.version });
     } else void this.send(draft, { text });
   }
 

@@ -37,7 +37,7 @@ setWorkerUrl(workerUrl);
 export class CommandMap extends AppElement {
   @state() private failed = false;
   @state() private tilesFailed = false;
-  @state() private basemapRefused = false;
+  @state() private basemapFailed = false;
   @state() private fan: { at: LonLat; incidents: Incident[] } | null = null;
   @state() private off: ReadonlySet<Toggle> = new Set();
   @query('.map') private container!: HTMLElement;
@@ -68,7 +68,7 @@ export class CommandMap extends AppElement {
     try {
       this.#map = new MapLibre({
         container: this.container,
-        style: styleFor(session, PALETTES[theme.value], locale.value),
+        style: styleFor(session, PALETTES[theme.value]),
         center: [111.2, 34.4],
         zoom: 7.5,
         maxZoom: MAX_ZOOM,
@@ -128,7 +128,10 @@ export class CommandMap extends AppElement {
         }
       }),
       app.places.watch((places) => {
-        if (this.#loaded) this.#live?.counts(app.live.state, places);
+        if (this.#loaded) {
+          this.#live?.counts(app.live.state, places);
+          this.#live?.names(places, locale.value);
+        }
         this.goHome();
       }),
       app.selected.watch(() => {
@@ -142,7 +145,9 @@ export class CommandMap extends AppElement {
         else this.zoomToDivision(to.division);
       }),
       theme.watch(() => this.restyle()),
-      locale.watch(() => this.restyle()),
+      locale.watch((language) => {
+        if (this.#loaded) this.#live?.names(app.places.value, language);
+      }),
     ];
   }
 
@@ -155,13 +160,14 @@ export class CommandMap extends AppElement {
     const palette = PALETTES[theme.value];
     putImages(map, palette);
     this.#live?.refill(app.live.state, app.places.value);
+    this.#live?.names(app.places.value, locale.value);
     this.#loaded = true;
     this.refreshSelection();
     this.applyToggles();
     this.goHome();
     if (session.basemap) {
       addBasemap(map, session.basemap, palette, theme.value === 'dark').catch(() => {
-        this.basemapRefused = true;
+        this.basemapFailed = true;
       });
     }
   }
@@ -172,7 +178,7 @@ export class CommandMap extends AppElement {
     if (!map || !session) return;
     this.#loaded = false;
     map.once('style.load', () => this.filled());
-    map.setStyle(styleFor(session, PALETTES[theme.value], locale.value), { diff: false });
+    map.setStyle(styleFor(session, PALETTES[theme.value]), { diff: false });
   }
 
   /** Once, as soon as it is known what the area is. The view never jumps by itself afterwards. */
@@ -322,7 +328,7 @@ export class CommandMap extends AppElement {
       <div class="corner top-left">
         ${app.picking.value ? html`<p class="note strong" role="status">${t('report.picking')}</p>` : nothing}
         ${this.tilesFailed ? html`<p class="note" role="status">${t('map.tiles_failed')}</p>` : nothing}
-        ${this.basemapRefused ? html`<p class="note" role="status">${t('map.amap_refused')}</p>` : nothing}
+        ${this.basemapFailed ? html`<p class="note" role="status">${t('map.basemap_failed')}</p>` : nothing}
         <lf-no-place .app=${app}></lf-no-place>
       </div>
       <div class="corner top-right buttons">

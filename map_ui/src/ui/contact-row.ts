@@ -89,6 +89,7 @@ export class ContactRow extends AppElement {
             ? html`<span>${contact.phone_masked}</span>
                 <button
                   class="link"
+                  ?hidden=${!this.app.may('contact.reveal')}
                   aria-expanded=${this.asking ? 'true' : 'false'}
                   @click=${() => {
                     this.asking = !this.asking;

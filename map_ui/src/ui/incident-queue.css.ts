@@ -97,6 +97,7 @@ export const queueStyles = css`
     box-shadow: inset 3px 0 0 var(--accent);
   }
   .check {
+    flex: none;
     display: grid;
     place-content: center;
     width: 36px;
@@ -183,16 +184,13 @@ export const queueStyles = css`
     background: var(--edge);
     transform-origin: left;
   }
-  .bar.full i {
-    background: var(--muted);
-  }
   /* The only thing that moves by itself: an unacknowledged threat to life, no faster than once in 2 s. */
   .row.fresh.p1 .sign {
     animation: call 2s ease-in-out infinite;
   }
   @keyframes call {
     50% {
-      opacity: 0.45;
+      opacity: 0.7;
     }
   }
   @media (prefers-reduced-motion: reduce) {

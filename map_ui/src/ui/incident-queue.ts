@@ -105,7 +105,10 @@ export class IncidentQueue extends AppElement {
     return html`<section aria-labelledby="queue-title" class=${stale ? 'stale' : ''}>
       <header>
         <h2 id="queue-title">${t('queue.title')}</h2>
-        <button class="plain" @click=${() => this.report()} title="${t('queue.report')} (R)">
+        <button
+          class="plain"
+          ?disabled=${!app.may('incident.open')}
+          @click=${() => this.report()} title="${t('queue.report')} (R)">
           + ${t('queue.report')}
         </button>
         <button class="plain fold" aria-label=${t('queue.fold')} title=${t('queue.fold')} @click=${this.fold}>‹</button>

@@ -99,6 +99,7 @@ function press(key: string, app: App, targets: KeyTargets, onControl: boolean): 
       app.silence();
       return true;
     case 'r':
+      if (!app.may('incident.open')) return false;
       app.reporting.set(true);
       app.tab.set('case');
       return true;

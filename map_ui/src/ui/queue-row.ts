@@ -46,6 +46,6 @@ export function queueRow(app: App, incident: Incident, index: number, of: number
         <span class="state">${age.late ? html`<em class="late">${t('queue.late')}</em>` : stateOf(incident)}</span>
       </span>
     </button>
-    ${age.fraction === null ? nothing : html`<span class="bar ${age.late ? 'full' : ''}" aria-hidden="true"><i data-fraction=${age.fraction.toFixed(3)}></i></span>`}
+    ${age.fraction === null ? nothing : html`<span class="bar" aria-hidden="true"><i data-fraction=${age.fraction.toFixed(3)}></i></span>`}
   </li>`;
 }

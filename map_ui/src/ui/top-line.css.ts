@@ -118,11 +118,26 @@ export const topLineStyles = css`
   @media (max-width: 700px) {
     header {
       flex-wrap: wrap;
-      padding-inline: 12px 4px;
+      gap: 0 6px;
+      padding: 2px 4px 2px 12px;
     }
     nav {
       order: 9;
       flex-basis: 100%;
+      display: none;
+    }
+    nav.shown {
+      display: block;
+    }
+    .sound .words {
+      position: absolute;
+      width: 1px;
+      height: 1px;
+      overflow: hidden;
+      clip-path: inset(50%);
+    }
+    .sound {
+      min-width: 44px;
     }
     .counts {
       flex: 1;

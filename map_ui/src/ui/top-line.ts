@@ -23,6 +23,7 @@ export class TopLine extends AppElement {
     return [
       app.session,
       app.focus,
+      app.tab,
       app.places,
       app.live.queue,
       app.live.link,
@@ -76,7 +77,7 @@ export class TopLine extends AppElement {
       app.focus.set(code);
       app.zoomTo.set({ division: code });
     };
-    return html`<nav aria-label=${t('top.place')}>
+    return html`<nav aria-label=${t('top.place')} class=${app.tab.value === 'map' ? 'shown' : ''}>
       <ol>
         ${shown.length === 0 ? html`<li>${root?.name}</li>` : nothing}
         ${shown.map(
@@ -126,16 +127,18 @@ export class TopLine extends AppElement {
     const speaker = app.live.speaker.value;
     if (app.ringing.value && app.player.enabled.value) {
       return html`<button class="sound" title="${t('sound.silence')} (S)" @click=${() => app.silence()}>
-        ${bell(true)} ${t('sound.silence')}
+        ${bell(true)} <span class="words">${t('sound.silence')}</span>
       </button>`;
     }
     if (app.player.enabled.value) {
       return html`<button class="plain sound" title=${t('sound.disable')} @click=${() => app.soundOff()}>
-        ${bell(true)} ${speaker.you || !speaker.anyone ? t('sound.on') : t('sound.other_tab')}
+        ${bell(true)}
+        <span class="words">${speaker.you || !speaker.anyone ? t('sound.on') : t('sound.other_tab')}</span>
       </button>`;
     }
     return html`<button class="sound off" title=${t('sound.off')} @click=${() => app.soundOn()}>
-      ${bell(false)} ${speaker.anyone ? t('sound.other_tab') : t('sound.enable')}
+      ${bell(false)}
+      <span class="words">${speaker.anyone ? t('sound.other_tab') : t('sound.enable')}</span>
     </button>`;
   }
 
