@@ -97,7 +97,7 @@ def main(
     if progress.refused:
         sys.stderr.write(
             f"lianfang simulate: the broker refused {progress.refused} of {progress.published} messages "
-            f"({progress.refusal}); does this login have the right to publish for these devices?\n"
+            f"({progress.refusal})\n"
         )
         return 1
     return 0

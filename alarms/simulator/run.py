@@ -26,6 +26,8 @@ from alarms.simulator.scenarios import SCENARIOS, Moment
 CONNECT_TIMEOUT_S = 10.0
 FLUSH_S = 10.0
 PROGRESS_S = 1.0
+NOT_AUTHORISED = 0x87
+"""MQTT 5, 3.4.2.1: PUBACK reason code."""
 _TAKEN = (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN)
 """NO_CONN: paho has queued it and sends it when it is connected again."""
 
@@ -115,7 +117,12 @@ def simulate(
         run.interrupted = True
     finally:
         run.close()
-    return run.progress()
+    progress = run.progress()
+    if run.unauthorised:
+        raise SimulatorError(
+            f"the broker refused a message ({progress.refusal}): this login may not publish for these devices"
+        )
+    return progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +151,7 @@ class _Run:
         self._changed = threading.Condition(threading.RLock())
         self._published = self._acknowledged = self._refused = self._reconnects = 0
         self._refusal = ""
+        self.unauthorised = False
         self._behind_s = 0.0
         self._connected: bool | None = None
         self._refused_login = ""
@@ -191,6 +199,7 @@ class _Run:
             if reason.is_failure:
                 self._refused += 1
                 self._refusal = str(reason)
+                self.unauthorised = self.unauthorised or reason.value == NOT_AUTHORISED
             self._acknowledged += 1
             self._changed.notify_all()
 
@@ -242,6 +251,8 @@ class _Run:
         return time.monotonic() - self._began
 
     def _over(self) -> bool:
+        if self.unauthorised:
+            return True  # mosquitto 2.0 also closes the connection; going on would only repeat that
         duration = self._options.duration_s
         return self._stop.is_set() or (duration is not None and self._elapsed() >= duration)
 
