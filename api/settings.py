@@ -94,6 +94,10 @@ class Settings(BaseSettings):
         description="Bytes of undelivered messages that the embedded broker keeps for one client while it is away.",
     )
 
+    mqtt_autosave_s: int = Field(
+        1, ge=1, description="Seconds between the embedded broker's savings; killed, it loses what came since."
+    )
+
     retention_raw_days: Days = Field(30, description="Days that messages are kept as received.")
     retention_signals_days: Days = Field(400, description="Days that signals are kept.")
     retention_changes_days: Days = Field(7, description="Days that the live feed's changes are kept.")

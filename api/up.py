@@ -149,6 +149,7 @@ class Up:
             port=self.settings.mqtt_port,
             receive_maximum=self.settings.intake_receive_maximum,
             queue_bytes=self.settings.mqtt_queue_bytes,
+            autosave_s=self.settings.mqtt_autosave_s,
         )
 
 

@@ -6,6 +6,7 @@ import os
 import pwd
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -185,6 +186,33 @@ def test_what_waits_for_the_intake_outlives_a_restart(fresh_broker: Broker) -> N
             assert intake.session_present
             intake.until(lambda: len(intake.heard) >= 5_000)
             assert [int(payload) for _, payload in intake.heard] == list(range(5_000))
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_what_was_saved_outlives_kill_9(fresh_broker: Broker) -> None:
+    """What the broker confirmed before its last saving (every second) is there again after kill -9."""
+    login = fresh_broker.login("intake")
+    with talking(login, "lianfang-intake", persistent=True) as intake:
+        intake.subscribe("lianfang/v1/+/signal")
+    with talking(fresh_broker.login("demo")) as demo:
+        for number in range(200):
+            assert not demo.publish("lianfang/v1/ir-1/signal", b"%d" % number).is_failure
+    confirmed = time.time()
+    store = fresh_broker.folder / "store" / "mosquitto.db"
+    deadline = confirmed + WAIT_S
+    while not store.exists() or store.stat().st_mtime <= confirmed:
+        assert time.time() < deadline, "the broker never saved"
+        time.sleep(0.05)
+    os.kill(fresh_broker.pid, signal.SIGKILL)
+    os.waitpid(fresh_broker.pid, 0)
+    again = EmbeddedMosquitto(fresh_broker.folder)
+    process = start(again)
+    try:
+        with talking(login, "lianfang-intake", persistent=True) as intake:
+            assert intake.session_present
+            intake.until(lambda: len(intake.heard) >= 200)
     finally:
         process.terminate()
         process.wait()
