@@ -1,0 +1,142 @@
+"""A whole installation with signals flowing, and kill -9 on each of its processes in turn.
+
+Devices wait for the server's ``ack`` and send the same id again until it comes. Whatever dies, everything that was
+acked is stored once, nothing twice, and a browser's feed goes on where it was, without a gap and without a reload.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from api.database.pool import connect
+from api.embedded.endpoints import mqtt_login
+from api.embedded.ports import any_free
+from api.settings import Settings, load_settings
+from api.users import add_user
+from tests.acceptance.fleet import Fleet, Listener, until
+from tests.integration.test_up import Terminal, pid_of, processes_of
+from tests.stories import Seen, World
+
+pytestmark = pytest.mark.timeout(300)
+
+RATE_PER_S = 60
+BEFORE, AFTER = 120, 120
+"""Messages acked before and after the kill, at least."""
+PROCESSES = {
+    "intake": "api.cli intake",
+    "postgres": "postgres -D",
+    "mosquitto": "mosquitto -c",
+    "serve": "api.cli serve",
+}
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A running `lianfang up`."""
+
+    var: Path
+    url: str
+    settings: Settings
+    terminal: Terminal
+    password: str
+
+    def kill(self, name: str) -> None:
+        """kill -9, and wait until the supervisor has it running again."""
+        pid = pid_of(self.var, PROCESSES[name])
+        assert pid is not None, f"{name} does not run"
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: pid_of(self.var, PROCESSES[name]) not in (None, pid), f"{name} is not started again")
+
+    def owner(self) -> psycopg.Connection:
+        """A connection as the owner."""
+        return connect(self.settings, "owner")
+
+
+@pytest.fixture(scope="module")
+def up(run_dir: Path) -> Iterator[Installation]:
+    var = run_dir / f"faults-{os.urandom(4).hex()}"
+    port = any_free("127.0.0.1")
+    terminal = Terminal("up", var=var, port=port)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        terminal.until_said(f"Lianfang is up: {url}", 120)
+        settings = load_settings(var_dir=var)
+        password = secrets.token_urlsafe(12)
+        with connect(settings, "owner") as conn:
+            add_user(conn, "wang", "dispatcher", password=password)
+        yield Installation(var, url, settings, terminal, password)
+    finally:
+        code = terminal.ctrl_c()
+        left = processes_of(var)
+        shutil.rmtree(var, ignore_errors=True)
+    assert (code, left) == (0, {})
+
+
+@pytest.fixture
+def devices(up: Installation) -> list[str]:
+    """Ten new devices, at five sites."""
+    stem = secrets.token_hex(4)
+    with up.owner() as conn:
+        world = World(conn)
+        sites = [world.site() for _ in range(5)]
+        names = [f"{stem}-{n}" for n in range(10)]
+        for n, name in enumerate(names):
+            world.device(name, site=sites[n % 5])
+    return names
+
+
+@pytest.mark.parametrize("victim", list(PROCESSES))
+def test_what_was_acked_is_stored_once_and_the_feed_goes_on(
+    up: Installation, devices: list[str], victim: str
+) -> None:
+    listener = Listener(up.url, "wang", up.password)
+    try:
+        with Fleet(mqtt_login(up.settings, "demo"), devices, RATE_PER_S) as fleet:
+            until(lambda: len(fleet.acked) > BEFORE, "signals do not flow")
+            in_flight = len(fleet.sent) - len(fleet.acked)
+            up.kill(victim)
+            acked = len(fleet.acked)
+            until(
+                lambda: len(fleet.acked) > acked + AFTER, f"signals do not flow after {victim} was killed", 90
+            )
+            fleet.falls_silent()
+        assert fleet.refused == []
+        assert in_flight >= 0
+        with up.owner() as conn:
+            seen = Seen(conn)
+            stored = seen.rows(
+                "SELECT d.device_id, s.message_id FROM signals s JOIN devices d ON d.id = s.device_id"
+                " WHERE d.device_id = ANY (%s)",
+                devices,
+            )
+            keys = [(row["device_id"], row["message_id"]) for row in stored]
+            assert len(keys) == len(set(keys)), "stored twice"
+            assert set(keys) == fleet.sent, "every one of them, and nothing else"
+            [counted] = seen.rows(
+                "SELECT sum(a.occurrence_count) AS occurrences, count(*) AS alarms"
+                " FROM alarms a JOIN devices d ON d.id = a.device_id WHERE d.device_id = ANY (%s)",
+                devices,
+            )
+            assert counted == {"occurrences": len(keys), "alarms": len(devices)}
+            assert seen.feed_has_no_gap()
+            assert seen.feed_equals_a_snapshot()
+            last = seen.changes[-1]["seq"]
+        until(lambda: listener.last >= last, "the browser does not catch up")
+        assert listener.seqs == list(range(listener.first + 1, last + 1)), "each number once, in order"
+        assert listener.resets == 0, "no reload was asked for"
+        fresh = Listener(up.url, "wang", up.password)
+        fresh.close()
+        assert (listener.incidents, listener.alarms) == (fresh.incidents, fresh.alarms)
+        if victim == "serve":
+            assert listener.interruptions > 0, "its connection did break"
+    finally:
+        listener.close()
