@@ -75,7 +75,8 @@ def _uplink(report: Report, eui: str, body: dict[str, Any]) -> Decoded:
         decoded = {}
     if not isinstance(decoded, dict):
         raise UndecodableMessage(f"object: an object was expected, not {excerpt(decoded)}")
-    return Decoded(protocol=NAME, signals=signals_of(report, decoded))
+    signals, note = signals_of(report, decoded)
+    return Decoded(protocol=NAME, signals=signals, note=note)
 
 
 def _rssi(receptions: object) -> float | None:

@@ -21,7 +21,7 @@ FIELDS: dict[str, Condition] = {
     "action.motion.detected": conditions.MOTION, "presence": conditions.PRESENCE,
     "door": conditions.CONTACT, "door_open": conditions.CONTACT, "door_open_status": conditions.CONTACT,
     "door_status": conditions.CONTACT, "window_open": conditions.CONTACT, "open": conditions.CONTACT,
-    "magnet": conditions.CONTACT, "magnet_status": conditions.CONTACT, "contact_state": conditions.CONTACT,
+    "magnet_status": conditions.CONTACT, "contact_state": conditions.CONTACT,
     "action.contactstate": conditions.CONTACT,
     "vibration": conditions.VIBRATION, "vibration_status": conditions.VIBRATION,
     "smoke": conditions.SMOKE, "smoke_status": conditions.SMOKE, "smoke_alarm": conditions.SMOKE,
@@ -42,15 +42,27 @@ _MEASUREMENTS = ("temperature", "humidity", "illuminance", "pressure", "co2", "a
 _DEPTH = 4
 
 
-def signals_of(report: Report, decoded: Mapping[str, Any]) -> tuple[Signal, ...]:
-    """One signal per condition in a decoded payload; only battery and measurements give a sign of life."""
+def signals_of(report: Report, decoded: Mapping[str, Any]) -> tuple[tuple[Signal, ...], str]:
+    """One signal per condition in a decoded payload, and a note of what was not understood.
+
+    Battery and measurements alone give a sign of life. A word that is not known does not lose the other conditions;
+    it is refused when there are none.
+    """
+    doubt = ""
     details = dict(report.details)
     battery: float | None = None
     active: list[tuple[Condition, bool]] = []
     for name, value in _flat(decoded, "", 0):
         condition = FIELDS.get(name)
         if condition is not None and value is not None:
-            active.append((condition, _is_active(name, value)))
+            state = _is_active(value)
+            if state is None:
+                doubt = doubt or (
+                    f"{excerpt(name)}: {excerpt(value)} is neither a known word for active (such as open, trigger, "
+                    "leak) nor for normal (such as close, normal)"
+                )
+            else:
+                active.append((condition, state))
         elif name == "battery":
             battery = percent(value)
         elif name in _MEASUREMENTS and isinstance(value, int | float) and not isinstance(value, bool):
@@ -64,12 +76,14 @@ def signals_of(report: Report, decoded: Mapping[str, Any]) -> tuple[Signal, ...]
         rssi_dbm=report.rssi_dbm,
         details=details,
     )
+    if doubt and not active:
+        raise UndecodableMessage(doubt)
     if not active:
-        return (full.alive(),)
+        return (full.alive(),), "measurements only"
     by_zone: dict[Condition, bool] = {}
     for condition, state in active:  # two names for one thing: active if either says so
         by_zone[condition] = by_zone.get(condition, False) or state
-    return tuple(full.condition(condition, state) for condition, state in by_zone.items())
+    return tuple(full.condition(condition, state) for condition, state in by_zone.items()), doubt
 
 
 def _flat(body: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
@@ -82,7 +96,8 @@ def _flat(body: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[st
             yield path, value
 
 
-def _is_active(name: str, value: object) -> bool:
+def _is_active(value: object) -> bool | None:
+    """Whether a value says that the condition is; None when it says neither."""
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float) and value in (0, 1):
@@ -90,9 +105,4 @@ def _is_active(name: str, value: object) -> bool:
     word = value.strip().lower() if isinstance(value, str) else None
     if word in _ACTIVE:
         return True
-    if word in _INACTIVE:
-        return False
-    raise UndecodableMessage(
-        f"{excerpt(name)}: {excerpt(value)} is neither a known word for active (such as open, trigger, leak) "
-        "nor for normal (such as close, normal)"
-    )
+    return False if word in _INACTIVE else None

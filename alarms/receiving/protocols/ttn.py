@@ -49,7 +49,8 @@ def decode(publisher: str, rest: list[str], message: RawMessage) -> Decoded:
         battery_percent=_battery(uplink.get("last_battery_percentage")),
         details=_counter(uplink.get("f_cnt")),
     )
-    return Decoded(protocol=NAME, signals=signals_of(report, decoded))
+    signals, note = signals_of(report, decoded)
+    return Decoded(protocol=NAME, signals=signals, note=note)
 
 
 def _message_id(uplink: dict[str, Any]) -> str | None:
