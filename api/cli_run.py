@@ -111,13 +111,18 @@ def doctor() -> None:
 
 def simulate(context: typer.Context) -> None:
     """Devices that are not there: publish what real ones would. See `lianfang simulate --help`."""
-    from alarms.simulator.command import main
-
+    from alarms.simulator.command import main, parser
+    from api.database.pool import connect
     from api.embedded.endpoints import mqtt_login
 
+    parser().parse_args(context.args)  # wrong usage and --help need no server
     settings = settings_or_exit()
     with plain_errors():
-        raise typer.Exit(main(context.args, mqtt_login(settings, "demo"), settings))
+        login = mqtt_login(settings, "demo")
+        code = main(
+            context.args, login, lambda: connect(settings, "owner", application_name="lianfang-simulate")
+        )
+    raise typer.Exit(code)
 
 
 def settings_table(

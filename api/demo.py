@@ -82,7 +82,7 @@ async def run_demo(settings: Settings, say: Say, *, simulator: bool, fresh: bool
             await supervisor.start(
                 Service(
                     name="simulate",
-                    command=lambda: own_command("simulate"),
+                    command=lambda: own_command("simulate", "demo", "--quiet"),
                     is_ready=lambda: True,
                     environment=child_environment(settings),
                 )
@@ -135,7 +135,7 @@ def load_demo(settings: Settings, households: int, say: Say) -> None:
 
     passwords = kept_passwords(settings.var_dir)
     with connect(settings, "owner", application_name="lianfang-demo-load") as conn, conn.transaction():
-        load_demo_city(conn, households, say)
+        load_demo_city(conn, households, say, cache_dir=settings.var_dir / "city")
         cursor = conn.cursor(row_factory=tuple_row)
         row = cursor.execute("SELECT min(code) FROM divisions WHERE tier = 3 AND valid_to IS NULL").fetchone()
         township = row[0] if row else None

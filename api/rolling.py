@@ -10,7 +10,7 @@ class RollingFile:
 
     def __init__(self, path: Path, *, size: int = 10_000_000, keep: int = 3) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
+        self.path = path
         self._size = size
         self._keep = keep
         self._file = path.open("ab", buffering=0)
@@ -25,7 +25,7 @@ class RollingFile:
 
     def tail(self, size: int = 2000) -> str:
         """The last lines, for a message."""
-        return self._path.read_bytes()[-size:].decode(errors="replace").strip()
+        return self.path.read_bytes()[-size:].decode(errors="replace").strip()
 
     def close(self) -> None:
         """No more is written."""
@@ -37,8 +37,8 @@ class RollingFile:
             older = self._numbered(number - 1)
             if older.exists():
                 older.replace(self._numbered(number))
-        self._file = self._path.open("ab", buffering=0)
+        self._file = self.path.open("ab", buffering=0)
         self._written = 0
 
     def _numbered(self, number: int) -> Path:
-        return self._path if number == 0 else self._path.with_name(f"{self._path.name}.{number}")
+        return self.path if number == 0 else self.path.with_name(f"{self.path.name}.{number}")

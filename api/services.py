@@ -176,7 +176,8 @@ class _Running:
                 code = await self._wait_end()
                 if self._stopping.is_set():
                     return
-                self._say(f"{self.service.name} {_how_it_ended(code)}; it is started again")
+                where = f" ({self._log.path} says why)" if code > 0 else ""
+                self._say(f"{self.service.name} {_how_it_ended(code)}{where}; it is started again")
             if time.monotonic() - started > SETTLED_S:
                 backoff = BACKOFF_FIRST_S
             with contextlib.suppress(TimeoutError):
