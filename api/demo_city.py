@@ -17,6 +17,7 @@ from gis.divisions import DivisionFact
 from gis.drawing import SEED, DrawnCity, city_facts, drawn_city
 from gis.model import Tier
 from gis.sql import load_statements
+from gis.tiles import refresh_shapes
 from gis.wkb import ewkb
 
 SQL = load_statements(Path(__file__).with_suffix(".sql"))
@@ -78,6 +79,8 @@ def load_demo_city(
             for children in (False, True)
         )
         cursor.execute(SQL["analyse_all"])
+        progress("simplifying boundaries for the map")
+        refresh_shapes(conn)
         cursor.execute(SQL["new_versions"])
         cursor.execute(SQL["unstage"])
     return DemoCity(divisions=divisions, cells=cells, sites=stored, contacts=contacts, devices=devices)

@@ -93,4 +93,4 @@ SELECT d.device_id, d.kind, d.name, d.protocol, g.id, d.child, s.id, s.organisat
 ANALYZE sites; ANALYZE contacts; ANALYZE devices; ANALYZE organisations;
 
 -- name: new_versions
-UPDATE layer_versions SET version = version + 1;
+UPDATE layer_versions SET version = version + 1 WHERE layer <> 'divisions';

@@ -7,7 +7,7 @@ from typing import Any, cast
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-SRID = 4326
+WGS84_SRID = 4326
 Shape = shapely.Polygon | shapely.MultiPolygon
 
 
@@ -16,10 +16,7 @@ def read_shape(wkb: bytes) -> Shape:
     return cast("Shape", cast("Any", shapely.from_wkb)(wkb))
 
 
-def ewkb(geometry: BaseGeometry) -> str:
-    """A WGS 84 geometry as hexadecimal EWKB, which COPY and parameters take for a geometry."""
-    return str(
-        cast("Any", shapely.to_wkb)(
-            cast("Any", shapely.set_srid)(geometry, SRID), hex=True, include_srid=True
-        )
-    )
+def ewkb(geometry: BaseGeometry, srid: int = WGS84_SRID) -> str:
+    """A geometry as hexadecimal EWKB, which COPY and parameters take for a geometry."""
+    marked = cast("Any", shapely.set_srid)(geometry, srid)
+    return str(cast("Any", shapely.to_wkb)(marked, hex=True, include_srid=True))

@@ -1,6 +1,5 @@
 """The demo city: whole, placed by PostGIS, marked synthetic, and the same when loaded again."""
 
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -9,19 +8,15 @@ import pytest
 from api.demo_city import load_demo_city
 from gis.grids import check_grid_cells
 from gis.locate import locate_points
+from tests.integration.demo_database import HOUSEHOLDS, demo_conn, demo_url
 
-
-@pytest.fixture(scope="session")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where this run keeps the drawn city."""
-    return tmp_path_factory.mktemp("drawn")
+__all__ = ["demo_conn", "demo_url"]
 
 
 @pytest.fixture
-def city(owner_conn: psycopg.Connection[Any], drawn: Path) -> psycopg.Connection[Any]:
-    """A connection as the owner to a demo city of 3,000 households."""
-    load_demo_city(owner_conn, 3000, cache_dir=drawn)
-    return owner_conn
+def city(demo_conn: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+    """A connection as the owner to the demo city."""
+    return demo_conn
 
 
 def _one(conn: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:
@@ -51,7 +46,7 @@ def test_divisions_boundaries_and_cells_are_there_and_say_what_is_drawn(
 
 
 def test_sites_are_in_the_village_that_they_were_made_for(city: psycopg.Connection[Any]) -> None:
-    assert _one(city, "SELECT count(*) FROM sites WHERE kind = 'household'") == (3000,)
+    assert _one(city, "SELECT count(*) FROM sites WHERE kind = 'household'") == (HOUSEHOLDS,)
     assert _one(
         city, "SELECT count(*) FROM sites WHERE county IS NULL OR village IS NULL OR NOT synthetic"
     ) == (0,)
@@ -106,6 +101,6 @@ def test_no_telephone_number_can_ring_anyone(city: psycopg.Connection[Any]) -> N
     ) == (0,)
 
 
-def test_loading_again_stores_nothing_twice(city: psycopg.Connection[Any], drawn: Path) -> None:
-    again = load_demo_city(city, 3000, cache_dir=drawn)
+def test_loading_again_stores_nothing_twice(city: psycopg.Connection[Any]) -> None:
+    again = load_demo_city(city, HOUSEHOLDS)
     assert (again.divisions, again.cells, again.sites, again.contacts, again.devices) == (0, 0, 0, 0, 0)
