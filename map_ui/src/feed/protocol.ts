@@ -3,10 +3,7 @@ import type { Change, Snapshot } from '../model/documents.ts';
 
 /** How live the picture is. Times are of this computer's clock, in ms. */
 export type Link =
-  | { kind: 'connecting' }
-  | { kind: 'live' }
-  | { kind: 'lost'; since: number }
-  | { kind: 'signed_out' };
+  { kind: 'connecting' } | { kind: 'live' } | { kind: 'lost'; since: number } | { kind: 'signed_out' };
 
 export type ToTab =
   | { type: 'snapshot'; snapshot: Snapshot; again: boolean }

@@ -10,7 +10,10 @@ const RATIO = 2;
 export const imageName = (priority: Priority, hollow: boolean): string =>
   `p${priority}${hollow ? '-hollow' : ''}`;
 
+export const PLATE = 'plate';
+
 export function putImages(map: MapLibre, palette: Palette): void {
+  putPlate(map, palette);
   for (const priority of PRIORITIES) {
     for (const hollow of [false, true]) {
       const name = imageName(priority, hollow);
@@ -21,13 +24,38 @@ export function putImages(map: MapLibre, palette: Palette): void {
   }
 }
 
+/** The plate that a count stands on: it grows with its text, its corners do not. */
+function putPlate(map: MapLibre, palette: Palette): void {
+  const size = 12 * RATIO;
+  const canvas = document.createElement('canvas');
+  canvas.width = size;
+  canvas.height = size;
+  const context = contextOf(canvas);
+  context.fillStyle = palette.surface;
+  context.strokeStyle = palette.edge;
+  context.lineWidth = RATIO;
+  context.beginPath();
+  context.roundRect(RATIO / 2, RATIO / 2, size - RATIO, size - RATIO, 4 * RATIO);
+  context.fill();
+  context.stroke();
+  const image = context.getImageData(0, 0, size, size);
+  const [from, to] = [5 * RATIO, 7 * RATIO];
+  if (map.hasImage(PLATE)) map.removeImage(PLATE);
+  map.addImage(PLATE, image, { pixelRatio: RATIO, stretchX: [[from, to]], stretchY: [[from, to]] });
+}
+
+function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
+  const context = canvas.getContext('2d');
+  if (!context) throw new Error('this browser gives no 2D canvas');
+  return context;
+}
+
 function draw(priority: Priority, hollow: boolean, palette: Palette): ImageData {
   const pixels = SIZE_PX * RATIO;
   const canvas = document.createElement('canvas');
   canvas.width = pixels;
   canvas.height = pixels;
-  const context = canvas.getContext('2d');
-  if (!context) throw new Error('this browser gives no 2D canvas');
+  const context = contextOf(canvas);
   const colour = palette.priority[priority];
   const shape = SHAPES[priority];
   const path = new Path2D(shape.path);

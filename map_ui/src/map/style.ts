@@ -121,8 +121,9 @@ function layers(palette: Palette): LayerSpecification[] {
     divisionLabel(4, palette, 11.2, 12),
     divisionLabel(3, palette, 9.2, 13),
     divisionLabel(2, palette, 6, 15),
-    ...([4, 3, 2] as const).map((tier) => countLayer(tier, palette)),
     ...incidentLayers('urgent', palette),
+    // Above the single ones: a count shows the same priority, and must be legible.
+    ...([4, 3, 2] as const).map((tier) => countLayer(tier, palette)),
     ...incidentLayers('incident', palette),
     {
       id: 'linked',
@@ -248,7 +249,8 @@ function divisionLabel(tier: 2 | 3 | 4, palette: Palette, minzoom: number, size:
       'text-size': size,
       'text-letter-spacing': tier === 2 ? 0.08 : 0,
       'text-anchor': 'bottom',
-      'text-offset': [0, -0.9],
+      'text-offset': [0, -1.3],
+      'text-allow-overlap': tier === 2,
       'text-max-width': 9,
     },
     paint: {
@@ -271,23 +273,22 @@ function countLayer(tier: 2 | 3 | 4, palette: Palette): LayerSpecification {
     filter: ['==', ['get', 'tier'], tier],
     layout: {
       'symbol-sort-key': ['-', 0, ['get', 'top']],
-      'icon-image': ['get', 'image'],
-      'icon-anchor': 'right',
-      'icon-offset': [2, 6],
+      'icon-image': 'plate',
+      'icon-text-fit': 'both',
+      'icon-text-fit-padding': [1, 7, 1, 4],
       'icon-allow-overlap': true,
-      'icon-ignore-placement': tier !== 2,
-      'text-field': ['to-string', ['get', 'open']],
+      'text-field': [
+        'format',
+        ['image', ['get', 'image']],
+        { 'vertical-align': 'center' },
+        ['concat', ' ', ['to-string', ['get', 'open']]],
+        { 'vertical-align': 'center' },
+      ],
       'text-font': BOLD,
-      'text-size': 16,
-      'text-anchor': 'left',
-      'text-offset': [0.25, 0.4],
+      'text-size': 15,
       'text-allow-overlap': true,
     },
-    paint: {
-      'text-color': palette.text,
-      'text-halo-color': palette.map.halo,
-      'text-halo-width': 2,
-    },
+    paint: { 'text-color': palette.text },
   };
 }
 

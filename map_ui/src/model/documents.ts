@@ -178,9 +178,7 @@ export interface Division {
 }
 
 export type Basemap =
-  | { kind: 'pmtiles'; url: string }
-  | { kind: 'tianditu'; key: string }
-  | { kind: 'amap'; url: string | null };
+  { kind: 'pmtiles'; url: string } | { kind: 'tianditu'; key: string } | { kind: 'amap'; url: string | null };
 
 export interface Session {
   user: { id: number; username: string; display_name: string; locale: 'zh' | 'en' };

@@ -174,7 +174,9 @@ export class ActionBar extends AppElement {
                 }
               </button>`
         }
-        <button type="button" title="Esc" @click=${() => this.app.draft.set(null)}>${t('action.cancel')}</button>
+        <button type="button" title="Esc" @click=${() => this.app.draft.set(null)}>
+          ${t('action.cancel')}
+        </button>
       </div>
     </form>`;
   }
@@ -190,14 +192,15 @@ export class ActionBar extends AppElement {
     return html`<fieldset>
       <legend>${t('action.close_as')}</legend>
       ${DISPOSITIONS.map(
-        (disposition) => html`<button
-          type="button"
-          aria-pressed=${this.disposition === disposition ? 'true' : 'false'}
-          data-disposition=${disposition}
-          @click=${() => this.choose(disposition)}
-        >
-          ${t(`disposition.${disposition}`)}
-        </button>`,
+        (disposition) =>
+          html`<button
+            type="button"
+            aria-pressed=${this.disposition === disposition ? 'true' : 'false'}
+            data-disposition=${disposition}
+            @click=${() => this.choose(disposition)}
+          >
+            ${t(`disposition.${disposition}`)}
+          </button>`,
       )}
     </fieldset>`;
   }
@@ -211,14 +214,15 @@ export class ActionBar extends AppElement {
     return html`<fieldset class="levels">
       <legend>${t('action.verify')}</legend>
       ${([0, 1, 2, 3, 4] as const).map(
-        (level) => html`<button
-          type="button"
-          data-level=${level}
-          aria-pressed=${this.incident.verification_level === level ? 'true' : 'false'}
-          @click=${() => this.send('verify', { level, text: this.text() })}
-        >
-          ${level} ${t(`level.${level}`)}
-        </button>`,
+        (level) =>
+          html`<button
+            type="button"
+            data-level=${level}
+            aria-pressed=${this.incident.verification_level === level ? 'true' : 'false'}
+            @click=${() => this.send('verify', { level, text: this.text() })}
+          >
+            ${level} ${t(`level.${level}`)}
+          </button>`,
       )}
     </fieldset>`;
   }

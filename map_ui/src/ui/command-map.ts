@@ -332,8 +332,16 @@ export class CommandMap extends AppElement {
         <lf-no-place .app=${app}></lf-no-place>
       </div>
       <div class="corner top-right buttons">
-        <button aria-label=${t('map.zoom_in')} title=${t('map.zoom_in')} @click=${() => this.#map?.zoomIn()}>+</button>
-        <button aria-label=${t('map.zoom_out')} title=${t('map.zoom_out')} @click=${() => this.#map?.zoomOut()}>−</button>
+        <button aria-label=${t('map.zoom_in')} title=${t('map.zoom_in')} @click=${() => this.#map?.zoomIn()}>
+          +
+        </button>
+        <button
+          aria-label=${t('map.zoom_out')}
+          title=${t('map.zoom_out')}
+          @click=${() => this.#map?.zoomOut()}
+        >
+          −
+        </button>
         <button
           title=${t('map.overview')}
           @click=${() => {

@@ -9,12 +9,12 @@ import './contact-row.ts';
 
 export function detailBody(app: App, incident: Incident, detail: IncidentDetail | null): TemplateResult {
   return html`${where(app, incident)}
-    ${
-      detail === null
-        ? html`<p class="muted waiting" role="status">${t('detail.loading')}</p>`
-        : html`${contacts(app, incident, detail)} ${alarms(app, detail.alarms)} ${devices(detail.devices)}
-          ${why(incident, detail)} ${history(app, detail)} ${timeline(app, detail.entries)}`
-    }`;
+  ${
+    detail === null
+      ? html`<p class="muted waiting" role="status">${t('detail.loading')}</p>`
+      : html`${contacts(app, incident, detail)} ${alarms(app, detail.alarms)} ${devices(detail.devices)}
+        ${why(incident, detail)} ${history(app, detail)} ${timeline(app, detail.entries)}`
+  }`;
 }
 
 function where(app: App, incident: Incident): TemplateResult {
@@ -25,28 +25,29 @@ function where(app: App, incident: Incident): TemplateResult {
     ${
       site
         ? html`<p class="place">
-            <b>${site.name}</b> ${site.unit ? html`<b class="unit">${site.unit}</b>` : nothing}
-            <span class="muted">${named('kind', site.kind)}</span>
-            ${site.synthetic ? html`<span class="tag">${t('detail.synthetic_site')}</span>` : nothing}
-          </p>
-          ${site.address ? html`<p>${site.address}</p>` : nothing}`
+              <b>${site.name}</b> ${site.unit ? html`<b class="unit">${site.unit}</b>` : nothing}
+              <span class="muted">${named('kind', site.kind)}</span>
+              ${site.synthetic ? html`<span class="tag">${t('detail.synthetic_site')}</span>` : nothing}
+            </p>
+            ${site.address ? html`<p>${site.address}</p>` : nothing}`
         : nothing
     }
     ${incident.position === null ? html`<p class="tag">${t('detail.no_place')}</p>` : nothing}
     <dl class="tiers">
       ${tiers.map(
-        ({ tier, code, division }) => html`<dt>${t(`tier.${tier}`)}</dt>
-          <dd>
-            <button
-              class="link"
-              @click=${() => {
-                app.focus.set(code);
-                app.zoomTo.set({ division: code });
-              }}
-            >
-              ${division ? divisionName(division, locale.value) : code}
-            </button>
-          </dd>`,
+        ({ tier, code, division }) =>
+          html`<dt>${t(`tier.${tier}`)}</dt>
+            <dd>
+              <button
+                class="link"
+                @click=${() => {
+                  app.focus.set(code);
+                  app.zoomTo.set({ division: code });
+                }}
+              >
+                ${division ? divisionName(division, locale.value) : code}
+              </button>
+            </dd>`,
       )}
       <dt>${t('detail.grid_cell')}</dt>
       <dd>${incident.grid_cell ?? t('detail.no_grid_cell')}</dd>
@@ -81,20 +82,22 @@ function alarms(app: App, list: readonly Alarm[]): TemplateResult | typeof nothi
     <h3>${t('detail.alarms')}</h3>
     <ul class="lines">
       ${list.map(
-        (alarm) => html`<li>
-          <span>
-            <b>${named('category', alarm.category)}</b> · ${alarm.device.name || alarm.device.device_id}
-            ${alarm.zone ? html`· ${t('detail.zone', { zone: alarm.zone })}` : nothing}
-          </span>
-          <span class="muted">
-            ${app.clock.exact(alarm.opened_at, app.now.value)} · ${t('detail.occurrences', { n: alarm.occurrence_count })} ·
-            ${
-              alarm.active
-                ? html`<b>${t('detail.active')}</b>`
-                : t('detail.restored_at', { time: app.clock.exact(alarm.restored_at ?? '', app.now.value) })
-            }
-          </span>
-        </li>`,
+        (alarm) =>
+          html`<li>
+            <span>
+              <b>${named('category', alarm.category)}</b> · ${alarm.device.name || alarm.device.device_id}
+              ${alarm.zone ? html`· ${t('detail.zone', { zone: alarm.zone })}` : nothing}
+            </span>
+            <span class="muted">
+              ${app.clock.exact(alarm.opened_at, app.now.value)} ·
+              ${t('detail.occurrences', { n: alarm.occurrence_count })} ·
+              ${
+                alarm.active
+                  ? html`<b>${t('detail.active')}</b>`
+                  : t('detail.restored_at', { time: app.clock.exact(alarm.restored_at ?? '', app.now.value) })
+              }
+            </span>
+          </li>`,
       )}
     </ul>
   </section>`;
@@ -106,6 +109,7 @@ function devices(list: readonly Device[]): TemplateResult {
     ${list.length === 0 ? html`<p class="muted">${t('detail.no_devices')}</p>` : nothing}
     <ul class="lines">
       ${list.map((device) => {
+        const kind = named('device', device.kind);
         const said = [
           device.online === null || device.online === undefined
             ? ''
@@ -116,7 +120,10 @@ function devices(list: readonly Device[]): TemplateResult {
           device.status === 'in_service' ? '' : named('device_status', device.status),
         ].filter(Boolean);
         return html`<li>
-          <span>${device.name || device.device_id} <span class="muted">${named('device', device.kind)}</span></span>
+          <span
+            >${device.name || device.device_id}
+            ${kind === device.name ? nothing : html`<span class="muted">${kind}</span>`}</span
+          >
           <span class="muted">${said.join(' · ')}</span>
         </li>`;
       })}
@@ -129,7 +136,8 @@ function why(incident: Incident, detail: IncidentDetail): TemplateResult {
     <h3>${t('detail.why')}</h3>
     <p>
       ${incident.priority} ${t(`priority.${incident.priority}`)} ·
-      ${t('detail.level', { level: incident.verification_level })}: ${named('level', String(incident.verification_level))}
+      ${t('detail.level', { level: incident.verification_level })}:
+      ${named('level', String(incident.verification_level))}
     </p>
     <ul class="reasons">
       ${reasonsOf(incident, detail).map((reason) => html`<li>${reasonText(reason)}</li>`)}
@@ -172,12 +180,13 @@ function history(app: App, detail: IncidentDetail): TemplateResult {
     </p>
     <ul class="lines">
       ${last.map(
-        (incident) => html`<li>
-          <button class="link" @click=${() => app.open(incident.id)}>
-            ${named('category', incident.category)} ${app.clock.exact(incident.opened_at, app.now.value)}
-          </button>
-          <span class="muted">${incident.disposition ? t(`disposition.${incident.disposition}`) : ''}</span>
-        </li>`,
+        (incident) =>
+          html`<li>
+            <button class="link" @click=${() => app.open(incident.id)}>
+              ${named('category', incident.category)} ${app.clock.exact(incident.opened_at, app.now.value)}
+            </button>
+            <span class="muted">${incident.disposition ? t(`disposition.${incident.disposition}`) : ''}</span>
+          </li>`,
       )}
     </ul>
   </section>`;
@@ -188,13 +197,14 @@ function timeline(app: App, entries: readonly Entry[]): TemplateResult {
     <h3>${t('detail.timeline')}</h3>
     <ol class="timeline">
       ${[...entries].reverse().map(
-        (entry) => html`<li>
-          <time class="muted">${app.clock.exact(entry.at, app.now.value)}</time>
-          <span>
-            <b>${named('entry', entry.kind)}</b> · ${entry.user?.name ?? t('detail.system')}
-            ${entryDetail(entry)} ${entry.text ? html`<br />${entry.text}` : nothing}
-          </span>
-        </li>`,
+        (entry) =>
+          html`<li>
+            <time class="muted">${app.clock.exact(entry.at, app.now.value)}</time>
+            <span>
+              <b>${named('entry', entry.kind)}</b> · ${entry.user?.name ?? t('detail.system')}
+              ${entryDetail(entry)} ${entry.text ? html`<br />${entry.text}` : nothing}
+            </span>
+          </li>`,
       )}
     </ol>
   </section>`;

@@ -90,18 +90,31 @@ export class IncidentDetailPanel extends AppElement {
 
   override render(): TemplateResult {
     if (this.folded) {
-      return html`<button class="unfold" aria-label=${t('detail.unfold')} title=${t('detail.unfold')} @click=${this.fold}>‹</button>`;
+      return html`<button
+        class="unfold"
+        aria-label=${t('detail.unfold')}
+        title=${t('detail.unfold')}
+        @click=${this.fold}
+      >
+        ‹
+      </button>`;
     }
     const { app } = this;
     if (app.reporting.value) return html`<section><lf-report .app=${app}></lf-report></section>`;
     const live = app.incident(app.selected.value);
     const shown = newest(live, this.detail);
     if (app.selected.value === null) {
-      return html`<section><div class="head">${this.foldButton()}</div><p class="none muted">${t('detail.none')}</p></section>`;
+      return html`<section>
+        <div class="head">${this.foldButton()}</div>
+        <p class="none muted">${t('detail.none')}</p>
+      </section>`;
     }
     if (!shown) {
       return html`<section>
-        <div class="head"><h2>${t('detail.title', { id: String(app.selected.value) })}</h2>${this.closeButton()}</div>
+        <div class="head">
+          <h2>${t('detail.title', { id: String(app.selected.value) })}</h2>
+          ${this.closeButton()}
+        </div>
         ${
           this.problem
             ? html`<p class="none problem" role="alert">${this.problem}</p>`
@@ -142,7 +155,14 @@ export class IncidentDetailPanel extends AppElement {
   }
 
   private foldButton(): TemplateResult {
-    return html`<button class="plain fold" aria-label=${t('detail.fold')} title=${t('detail.fold')} @click=${this.fold}>›</button>`;
+    return html`<button
+      class="plain fold"
+      aria-label=${t('detail.fold')}
+      title=${t('detail.fold')}
+      @click=${this.fold}
+    >
+      ›
+    </button>`;
   }
 
   private closeButton(): TemplateResult {

@@ -108,10 +108,14 @@ export class IncidentQueue extends AppElement {
         <button
           class="plain"
           ?disabled=${!app.may('incident.open')}
-          @click=${() => this.report()} title="${t('queue.report')} (R)">
+          @click=${() => this.report()}
+          title="${t('queue.report')} (R)"
+        >
           + ${t('queue.report')}
         </button>
-        <button class="plain fold" aria-label=${t('queue.fold')} title=${t('queue.fold')} @click=${this.fold}>‹</button>
+        <button class="plain fold" aria-label=${t('queue.fold')} title=${t('queue.fold')} @click=${this.fold}>
+          ‹
+        </button>
       </header>
       <div class="search" role="search">
         <input
@@ -131,7 +135,12 @@ export class IncidentQueue extends AppElement {
 
   private foldedView(): TemplateResult {
     const fresh = this.app.live.queue.value.filter(isUnacknowledged).length;
-    return html`<button class="unfold" aria-label=${t('queue.unfold')} title=${t('queue.unfold')} @click=${this.fold}>
+    return html`<button
+      class="unfold"
+      aria-label=${t('queue.unfold')}
+      title=${t('queue.unfold')}
+      @click=${this.fold}
+    >
       › <span>${fresh}</span>
     </button>`;
   }
@@ -149,10 +158,17 @@ export class IncidentQueue extends AppElement {
     const rows = this.app.shown.value;
     if (all.length === 0) return this.empty();
     if (rows.length === 0) {
-      return html`<p class="none">${t('queue.no_match', { query: this.search })}
-        <button class="link" @click=${() => {
-          this.search = '';
-        }}>${t('queue.clear_search')}</button></p>`;
+      return html`<p class="none">
+        ${t('queue.no_match', { query: this.search })}
+        <button
+          class="link"
+          @click=${() => {
+            this.search = '';
+          }}
+        >
+          ${t('queue.clear_search')}
+        </button>
+      </p>`;
     }
     const divider = dividerAt(rows);
     const first = Math.max(0, Math.floor(this.top / ROW_PX) - OVERSCAN);
@@ -195,15 +211,17 @@ export class IncidentQueue extends AppElement {
       ${
         n > 0
           ? html`<span>${t('queue.selected', { n })}</span>
-            <button
-              class="primary"
-              title="${t('action.acknowledge')} (A)"
-              ?disabled=${fresh.length === 0 || app.answers.manyPending.value}
-              @click=${() => app.answers.acknowledgeMany(fresh)}
-            >
-              ${app.answers.manyPending.value ? t('action.sending') : t('queue.acknowledge_n', { n: fresh.length })}
-            </button>
-            <button class="plain" @click=${() => app.checked.set(new Set())}>${t('queue.select_none')}</button>`
+              <button
+                class="primary"
+                title="${t('action.acknowledge')} (A)"
+                ?disabled=${fresh.length === 0 || app.answers.manyPending.value}
+                @click=${() => app.answers.acknowledgeMany(fresh)}
+              >
+                ${app.answers.manyPending.value ? t('action.sending') : t('queue.acknowledge_n', { n: fresh.length })}
+              </button>
+              <button class="plain" @click=${() => app.checked.set(new Set())}>
+                ${t('queue.select_none')}
+              </button>`
           : nothing
       }
       ${problem === null ? nothing : html`<p class="problem" role="alert">${refusals(problem)}</p>`}

@@ -58,14 +58,20 @@ export class KeyHelp extends AppElement {
     return html`<section role="dialog" aria-labelledby="title">
       <header>
         <h2 id="title">${t('keys.title')}</h2>
-        <button class="plain" aria-label=${t('action.cancel')} title="Esc" @click=${() => this.dispatchEvent(new CustomEvent('close'))}>
+        <button
+          class="plain"
+          aria-label=${t('action.cancel')}
+          title="Esc"
+          @click=${() => this.dispatchEvent(new CustomEvent('close'))}
+        >
           ✕
         </button>
       </header>
       <dl>
         ${KEY_LIST.map(
-          ([keys, message]) => html`<dt>${keys.split(' / ').map((key) => html`<kbd>${key}</kbd> `)}</dt>
-            <dd>${t(message)}</dd>`,
+          ([keys, message]) =>
+            html`<dt>${keys.split(' / ').map((key) => html`<kbd>${key}</kbd> `)}</dt>
+              <dd>${t(message)}</dd>`,
         )}
       </dl>
     </section>`;

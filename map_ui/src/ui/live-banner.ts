@@ -43,7 +43,9 @@ export class LiveBanner extends AppElement {
         ${
           link.kind === 'lost'
             ? html`<p class="lost">
-                <span>${t('live.lost_banner', { since: this.app.clock.second(link.since + live.offsetMs) })}</span>
+                <span
+                  >${t('live.lost_banner', { since: this.app.clock.second(link.since + live.offsetMs) })}</span
+                >
               </p>`
             : nothing
         }

@@ -107,12 +107,13 @@ export class MapFan extends AppElement {
       <span class="dot"></span>
       <ul aria-label=${t('map.fan', { n: this.incidents.length })}>
         ${shown.map(
-          (incident) => html`<li>
-            <button @click=${() => this.app.open(incident.id)} title=${whatOf(incident)}>
-              ${namedSign(incident.priority, !isUnacknowledged(incident))}
-              ${incident.site?.unit || incident.site?.name || named('category', incident.category)}
-            </button>
-          </li>`,
+          (incident) =>
+            html`<li>
+              <button @click=${() => this.app.open(incident.id)} title=${whatOf(incident)}>
+                ${namedSign(incident.priority, !isUnacknowledged(incident))}
+                ${incident.site?.unit || incident.site?.name || named('category', incident.category)}
+              </button>
+            </li>`,
         )}
       </ul>
       ${rest > 0 ? html`<p>${t('map.fan_more', { n: rest })}</p>` : nothing}

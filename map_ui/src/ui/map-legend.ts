@@ -80,14 +80,15 @@ export class MapLegend extends AppElement {
       </ul>
       <fieldset aria-label=${t('map.layers')}>
         ${(Object.keys(TOGGLES) as Toggle[]).map(
-          (layer) => html`<label>
-            <input
-              type="checkbox"
-              .checked=${!this.off.has(layer)}
-              @change=${() => this.dispatchEvent(new CustomEvent('toggle', { detail: layer }))}
-            />
-            ${t(LABEL[layer])}
-          </label>`,
+          (layer) =>
+            html`<label>
+              <input
+                type="checkbox"
+                .checked=${!this.off.has(layer)}
+                @change=${() => this.dispatchEvent(new CustomEvent('toggle', { detail: layer }))}
+              />
+              ${t(LABEL[layer])}
+            </label>`,
         )}
         <label>
           <input

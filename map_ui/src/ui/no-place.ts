@@ -59,11 +59,12 @@ export class NoPlace extends AppElement {
       <summary>${t('map.no_place', { n: list.length })}</summary>
       <ul aria-label=${t('map.no_place_list')}>
         ${list.slice(0, SHOWN).map(
-          (incident) => html`<li>
-            <button @click=${() => app.open(incident.id)}>
-              ${sign(incident.priority, !isUnacknowledged(incident))} ${whatOf(incident)} · ${incident.id}
-            </button>
-          </li>`,
+          (incident) =>
+            html`<li>
+              <button @click=${() => app.open(incident.id)}>
+                ${sign(incident.priority, !isUnacknowledged(incident))} ${whatOf(incident)} · ${incident.id}
+              </button>
+            </li>`,
         )}
       </ul>
       ${list.length > SHOWN ? html`<p class="muted">${t('map.fan_more', { n: list.length - SHOWN })}</p>` : ''}

@@ -45,12 +45,14 @@ export class PhoneTabs extends AppElement {
     const { unacknowledged } = countStates(this.app.live.queue.value);
     return html`<nav aria-label=${t('tab.label')}>
       ${TABS.map(
-        (tab) => html`<button
-          aria-current=${tab === this.app.tab.value ? 'true' : 'false'}
-          @click=${() => this.app.tab.set(tab)}
-        >
-          ${t(`tab.${tab}`)} ${tab === 'queue' && unacknowledged > 0 ? html`<b>${unacknowledged}</b>` : nothing}
-        </button>`,
+        (tab) =>
+          html`<button
+            aria-current=${tab === this.app.tab.value ? 'true' : 'false'}
+            @click=${() => this.app.tab.set(tab)}
+          >
+            ${t(`tab.${tab}`)}
+            ${tab === 'queue' && unacknowledged > 0 ? html`<b>${unacknowledged}</b>` : nothing}
+          </button>`,
       )}
     </nav>`;
   }

@@ -32,7 +32,12 @@ export function queueRow(app: App, incident: Incident, index: number, of: number
         @change=${() => toggleChecked(app, incident.id)}
       />
     </label>
-    <button class="open" aria-current=${chosen ? 'true' : 'false'} title="${what} · ${place}" @click=${() => app.open(incident.id)}>
+    <button
+      class="open"
+      aria-current=${chosen ? 'true' : 'false'}
+      title="${what} · ${place}"
+      @click=${() => app.open(incident.id)}
+    >
       ${namedSign(incident.priority, !fresh)}
       <span class="text">
         <span class="line">
@@ -43,7 +48,9 @@ export function queueRow(app: App, incident: Incident, index: number, of: number
       </span>
       <span class="side">
         <span class="age">${app.clock.age(openedAt(incident), app.now.value)}</span>
-        <span class="state">${age.late ? html`<em class="late">${t('queue.late')}</em>` : stateOf(incident)}</span>
+        <span class="state"
+          >${age.late ? html`<em class="late">${t('queue.late')}</em>` : stateOf(incident)}</span
+        >
       </span>
     </button>
     ${age.fraction === null ? nothing : html`<span class="bar" aria-hidden="true"><i data-fraction=${age.fraction.toFixed(3)}></i></span>`}

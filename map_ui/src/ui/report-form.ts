@@ -113,7 +113,14 @@ export class ReportForm extends AppElement {
     const picking = this.app.picking.value !== null;
     return html`<header>
         <h2>${t('report.title')}</h2>
-        <button class="plain" aria-label=${t('action.cancel')} title="Esc" @click=${() => this.app.reporting.set(false)}>✕</button>
+        <button
+          class="plain"
+          aria-label=${t('action.cancel')}
+          title="Esc"
+          @click=${() => this.app.reporting.set(false)}
+        >
+          ✕
+        </button>
       </header>
       <form @submit=${this.submit} novalidate>
         <label>
@@ -124,8 +131,12 @@ export class ReportForm extends AppElement {
         </label>
         <label>${t('report.what')}<input name="title" maxlength="200" required /></label>
         <label>${t('report.text')}<textarea name="text" rows="3" maxlength="2000"></textarea></label>
-        <label>${t('report.caller_name')}<input name="caller_name" maxlength="100" autocomplete="off" /></label>
-        <label>${t('report.caller_phone')}<input name="caller_phone" type="tel" maxlength="30" autocomplete="off" /></label>
+        <label
+          >${t('report.caller_name')}<input name="caller_name" maxlength="100" autocomplete="off"
+        /></label>
+        <label
+          >${t('report.caller_phone')}<input name="caller_phone" type="tel" maxlength="30" autocomplete="off"
+        /></label>
         <div>
           <p class="muted">${t('report.place')}</p>
           <p role="status">
@@ -138,7 +149,9 @@ export class ReportForm extends AppElement {
             }
           </p>
           <div class="buttons">
-            <button type="button" aria-pressed=${picking ? 'true' : 'false'} @click=${this.pick}>${t('report.pick')}</button>
+            <button type="button" aria-pressed=${picking ? 'true' : 'false'} @click=${this.pick}>
+              ${t('report.pick')}
+            </button>
             ${
               this.place
                 ? html`<button

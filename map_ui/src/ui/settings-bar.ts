@@ -37,7 +37,11 @@ export class SettingsBar extends AppElement {
   override render(): TemplateResult {
     return html`<label>
         ${t('language.label')}
-        <select name="language" .value=${locale.value} @change=${(event: Event) => chooseLocale(chosen<Locale>(event))}>
+        <select
+          name="language"
+          .value=${locale.value}
+          @change=${(event: Event) => chooseLocale(chosen<Locale>(event))}
+        >
           <option value="zh" ?selected=${locale.value === 'zh'}>${t('language.zh')}</option>
           <option value="en" ?selected=${locale.value === 'en'}>${t('language.en')}</option>
         </select>
@@ -47,7 +51,9 @@ export class SettingsBar extends AppElement {
         <select name="theme" @change=${(event: Event) => chooseTheme(chosen<ThemeChoice>(event))}>
           ${THEMES.map(
             (name) =>
-              html`<option value=${name} ?selected=${themeChoice.value === name}>${t(`theme.${name}`)}</option>`,
+              html`<option value=${name} ?selected=${themeChoice.value === name}>
+                ${t(`theme.${name}`)}
+              </option>`,
           )}
         </select>
       </label>`;

@@ -6,9 +6,13 @@ import { SHAPES } from '../theme/signs.ts';
 
 export function sign(priority: Priority, hollow = false): TemplateResult {
   const shape = SHAPES[priority];
-  return html`<svg class="sign p${priority} ${hollow ? 'hollow' : ''}" viewBox="-1 -1 26 26" aria-hidden="true">
-      ${svg`<path d=${shape.path} /><text x="12" y=${shape.textY} font-size=${shape.textSize}>${priority}</text>`}
-    </svg>`;
+  return html`<svg
+    class="sign p${priority} ${hollow ? 'hollow' : ''}"
+    viewBox="-1 -1 26 26"
+    aria-hidden="true"
+  >
+    ${svg`<path d=${shape.path} /><text x="12" y=${shape.textY} font-size=${shape.textSize}>${priority}</text>`}
+  </svg>`;
 }
 
 /** The sign with its name for those who hear it. */

@@ -46,7 +46,8 @@ export class TopLine extends AppElement {
         ?disabled=${unacknowledged === 0}
         @click=${() => app.openNewest()}
       >
-        <b>${t('top.new', { n: unacknowledged })}</b><span aria-hidden="true"> · </span><span>${t('top.open', { n: open })}</span>
+        <b>${t('top.new', { n: unacknowledged })}</b><span aria-hidden="true"> · </span
+        ><span>${t('top.open', { n: open })}</span>
       </button>
       ${this.linkState()} ${this.soundState()}
       <time class="clock">${app.clock.second(app.now.value)}</time>
@@ -81,11 +82,16 @@ export class TopLine extends AppElement {
       <ol>
         ${shown.length === 0 ? html`<li>${root?.name}</li>` : nothing}
         ${shown.map(
-          (division) => html`<li>
-            <button class="plain" aria-current=${division === last ? 'true' : 'false'} @click=${() => go(division.code)}>
-              ${divisionName(division, locale.value)}
-            </button>
-          </li>`,
+          (division) =>
+            html`<li>
+              <button
+                class="plain"
+                aria-current=${division === last ? 'true' : 'false'}
+                @click=${() => go(division.code)}
+              >
+                ${divisionName(division, locale.value)}
+              </button>
+            </li>`,
         )}
         ${
           below.length > 0
@@ -101,9 +107,11 @@ export class TopLine extends AppElement {
                 >
                   <option value="" selected>…</option>
                   ${below.map(
-                    (division) => html`<option value=${division.code}>
-                      ${divisionName(division, locale.value)} ${division.has_boundary ? '' : t('top.no_boundary')}
-                    </option>`,
+                    (division) =>
+                      html`<option value=${division.code}>
+                        ${divisionName(division, locale.value)}
+                        ${division.has_boundary ? '' : t('top.no_boundary')}
+                      </option>`,
                   )}
                 </select>
               </li>`
@@ -119,7 +127,9 @@ export class TopLine extends AppElement {
     const since =
       link.kind === 'lost' ? ` ${this.app.clock.second(link.since + this.app.live.offsetMs)}` : '';
     const mark = { live: '●', lost: '✕', connecting: '…' }[kind];
-    return html`<span class="link ${kind}" role="status"><span aria-hidden="true">${mark} </span>${t(`live.${kind}`)}${since}</span>`;
+    return html`<span class="link ${kind}" role="status"
+      ><span aria-hidden="true">${mark} </span>${t(`live.${kind}`)}${since}</span
+    >`;
   }
 
   private soundState(): TemplateResult {
