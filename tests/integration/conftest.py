@@ -3,6 +3,7 @@
 ``database_url``  URL of this test's own database, with the application's login (no superuser)
 ``settings``      ``Settings`` with that database, the shared broker's ``intake`` login and a ``var_dir`` of its own
 ``owner_conn``, ``intake_conn``, ``api_conn``   psycopg connections with that role, not in autocommit
+``served``        the application on a port of this process, on that database; ``served.client(owner_conn, "name")``
 ``broker``        the run's shared mosquitto; use device ids of your own, and ``add_devices``
 ``fresh_broker``  a mosquitto of this test's own, which it may kill
 """
@@ -26,6 +27,7 @@ from api.database.pool import connect
 from api.embedded.mosquitto import EmbeddedMosquitto
 from api.settings import Settings, load_settings
 from tests.integration.servers import Broker, run_folder, shared_servers, start
+from tests.integration.serving import Served, serve
 
 
 @pytest.fixture(scope="session")
@@ -91,6 +93,13 @@ def intake_conn(database_url: str) -> Iterator[psycopg.Connection]:
 def api_conn(database_url: str) -> Iterator[psycopg.Connection]:
     """A connection as the API; nothing with a scope is visible before ``begin_scope``."""
     yield from _connection(database_url, "api")
+
+
+@pytest.fixture
+def served(settings: Settings) -> Iterator[Served]:
+    """The application, running."""
+    with serve(settings) as running:
+        yield running
 
 
 @pytest.fixture
