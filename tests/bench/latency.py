@@ -35,12 +35,13 @@ import psycopg
 from playwright.sync_api import Page, sync_playwright
 
 from api.database.pool import connect
+from api.demo_city import load_demo_city
 from api.embedded.ports import any_free
 from api.settings import load_settings
 from api.users import add_user
 from tests.bench.intake import messages, open_session, publish
 from tests.bench.report import report
-from tests.bench.world import World, fill, world
+from tests.bench.world import World, world
 
 PAGE = Path(__file__).with_name("latency_page.js").read_text(encoding="utf-8")
 USERNAME, PASSWORD = "bench", "bench-latency-only"
@@ -91,7 +92,7 @@ def main() -> None:
     parser.add_argument(
         "--rounds", type=int, default=1, help="all rates in turn so often; their marks are pooled"
     )
-    parser.add_argument("--devices", type=int, default=50_000)
+    parser.add_argument("--households", type=int, default=20_000)
     parser.add_argument(
         "--stages", action="store_true", help="read the feed beside the page, to tell where time goes"
     )
@@ -100,11 +101,11 @@ def main() -> None:
     if not Path("map_ui/dist/index.html").exists():
         sys.exit("the map is not built: ./run bench latency builds it")
     plan = options.rates * options.rounds
-    background = messages(sum(plan) * options.seconds, options.devices)
+    background = messages(sum(plan) * options.seconds, options.households)
     marks = len(plan) * options.seconds * math.ceil(MARKS_PER_S)
     runs = {rate: Run(rate) for rate in options.rates}
     with world() as w, sync_playwright() as playwright:
-        prepare(w, options.devices, marks)
+        prepare(w, options.households, marks)
         with served(w) as url, httpx.Client(base_url=url, headers=signed_in(url)) as api:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
             page = browser.new_page(viewport={"width": 1280, "height": 800})
@@ -137,20 +138,25 @@ def main() -> None:
     report("latency", figures)
 
 
-def prepare(w: World, devices: int, marks: int) -> None:
-    """The city's divisions, sites with devices, marked sites with panic buttons, and a dispatcher."""
+def prepare(w: World, households: int, marks: int) -> None:
+    """The demo city, a sensor of ours in each household, marked sites with panic buttons, and a dispatcher."""
     settings = load_settings(database_url=w.postgres.url, var_dir=w.folder / "var")
     with connect(settings, "owner") as conn:
-        load_places(conn)
-        conn.commit()
-        fill(conn, devices)
-        conn.autocommit = False
+        load_demo_city(conn, households, cache_dir=Path("var/bench"))
         conn.execute(
             """
-            INSERT INTO sites (kind, name, position, county, township, village, synthetic)
+            INSERT INTO devices (device_id, kind, protocol, site_id, county, township, village)
+            SELECT 'bench-' || row_number() OVER (ORDER BY id), 'infrared_sensor', 'lianfang', id,
+                   county, township, village
+              FROM sites WHERE kind = 'household'
+            """
+        )
+        conn.execute(
+            """
+            INSERT INTO sites (kind, name, position, county, township, village, grid_cell, grid_cell_id, synthetic)
             SELECT 'shop', 'MARK-' || lpad((row_number() OVER (ORDER BY id))::text, 5, '0'), position,
-                   county, township, village, true
-              FROM sites ORDER BY id LIMIT %s
+                   county, township, village, grid_cell, grid_cell_id, true
+              FROM (SELECT * FROM sites WHERE kind = 'household' ORDER BY md5(id::text) LIMIT %s) AS neighbours
             """,
             [marks],
         )
@@ -158,14 +164,13 @@ def prepare(w: World, devices: int, marks: int) -> None:
             """
             INSERT INTO devices (device_id, kind, protocol, site_id, county, township, village)
             SELECT lower(name), 'panic_button', 'lianfang', id, county, township, village
-              FROM sites WHERE name LIKE 'MARK-%%'
+              FROM sites WHERE name LIKE 'MARK-%'
             """
         )
         add_user(conn, USERNAME, "dispatcher", division=CITY, password=PASSWORD, locale="en")
-
-
-def load_places(conn: psycopg.Connection[Any]) -> None:
-    """The divisions that names and counts on the map come from."""
+        conn.commit()
+        conn.autocommit = True
+        conn.execute("VACUUM ANALYZE sites, devices")
 
 
 def signed_in(url: str) -> dict[str, str]:
