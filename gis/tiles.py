@@ -122,7 +122,7 @@ def refresh_shapes(conn: Connection[Any]) -> int:
             own = tiers == tier
             for n, zoom in enumerate(BANDS):
                 pixel = METRES_PER_PIXEL_AT_Z0 / 2**zoom
-                simplified[own, n] = shapely.coverage_simplify(shapes[own], 0.7 * pixel)
+                simplified[own, n] = shapely.coverage_simplify(shapes[own], pixel)
         cursor.execute(SQL["forget_shapes"])
         with cursor.copy(SQL["copy_shapes"]) as copy:
             for (division_id, _, _), bands in zip(rows, simplified, strict=True):
