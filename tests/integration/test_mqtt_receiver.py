@@ -1,0 +1,264 @@
+"""The receiver between a real broker and a real database: acknowledged after the commit, stored once, never lost."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as mqtt
+import psycopg
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from alarms.receiving import mqtt as receiving
+from alarms.receiving.mqtt import Receiver
+from api.database.pool import connect
+from api.settings import load_settings
+from tests.acceptance.fleet import until
+from tests.integration.servers import Broker
+from tests.integration.test_embedded_mosquitto import Talker
+from tests.stories import RULES, Seen, World
+
+END_CONNECTIONS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE application_name = 'receiver' AND datname = current_database()"""
+
+Connect = Callable[[], psycopg.Connection[Any]]
+
+
+@pytest.fixture
+def seen(owner_conn: psycopg.Connection) -> Seen:
+    world = World(owner_conn)
+    for number in range(5):
+        world.device(f"pir-{number}", site=world.site())
+    return Seen(owner_conn)
+
+
+@pytest.fixture
+def database(database_url: str) -> Connect:
+    """Opens connections as the intake."""
+    return lambda: connect(load_settings(database_url=database_url), "intake", application_name="receiver")
+
+
+@pytest.fixture
+def devices(fresh_broker: Broker) -> Iterator[Talker]:
+    """All devices on one connection, which hears their answers."""
+    talker = Talker(fresh_broker.login("demo"))
+    talker.subscribe("lianfang/v1/+/ack")
+    yield talker
+    talker.close()
+
+
+@contextmanager
+def receiving_from(broker: Broker, database: Connect, **options: Any) -> Iterator[Receiver]:
+    """A receiver that runs in a thread and is connected; what it raises is raised at the end."""
+    login = broker.login("intake")
+    receiver = Receiver(
+        receiving.Broker(host=login.host, port=login.port, username=login.username, password=login.password),
+        database,
+        RULES,
+        **options,
+    )
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            receiver.run()
+        except BaseException as error:  # noqa: BLE001 - raised again in the test's own thread
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        until(lambda: receiver.connected or errors, "the receiver does not connect")
+        yield receiver
+    finally:
+        receiver.stop()
+        thread.join(30)
+        assert not thread.is_alive(), "the receiver does not stop"
+    if errors:
+        raise errors[0]
+
+
+def say(devices: Talker, device: str, *, retain: bool = False, **body: Any) -> None:
+    payload = json.dumps({"event": "130"} | body)
+    devices.client.publish(f"lianfang/v1/{device}/signal", payload, qos=1, retain=retain)
+
+
+def answers(devices: Talker) -> list[dict[str, Any]]:
+    return [json.loads(payload) for topic, payload in list(devices.heard) if topic.endswith("/ack")]
+
+
+def test_a_device_that_waits_is_told_what_became_of_its_message(
+    fresh_broker: Broker, database: Connect, devices: Talker, seen: Seen
+) -> None:
+    with receiving_from(fresh_broker, database):
+        say(devices, "pir-1", id="a")
+        devices.until(lambda: answers(devices) == [{"id": "a", "status": "stored"}])
+        assert [s["message_id"] for s in seen.signals] == ["a"], "told after the commit, not before"
+        say(devices, "pir-1", id="a")
+        devices.until(lambda: answers(devices)[1:] == [{"id": "a", "status": "stored"}])
+        say(devices, "pir-1", id="b", event="no such")
+        say(devices, "nobody", id="c")
+        devices.until(lambda: len(answers(devices)) == 4)
+    refused = {answer["id"]: answer for answer in answers(devices)[2:]}
+    assert {answer["status"] for answer in refused.values()} == {"rejected"}
+    assert "event" in refused["b"]["reason"]
+    assert "registry" in refused["c"]["reason"]
+    assert [a["occurrence_count"] for a in seen.alarms] == [1]
+
+
+def test_without_an_id_nothing_is_answered_and_the_broker_is_acknowledged(
+    fresh_broker: Broker, database: Connect, devices: Talker, seen: Seen
+) -> None:
+    with receiving_from(fresh_broker, database):
+        say(devices, "pir-1")
+        until(lambda: seen.signals, "it is not stored")
+    with receiving_from(fresh_broker, database):
+        say(devices, "pir-2", id="later")
+        devices.until(lambda: answers(devices))
+    assert [a["occurrence_count"] for a in seen.alarms] == [1, 1], "it did not come again"
+
+
+def test_what_is_said_while_the_intake_is_away_waits_at_the_broker(
+    fresh_broker: Broker, database: Connect, devices: Talker, seen: Seen
+) -> None:
+    with receiving_from(fresh_broker, database):
+        pass
+    for number in range(50):
+        say(devices, f"pir-{number % 5}", n=number)
+    with receiving_from(fresh_broker, database):
+        until(lambda: seen.count("signals") == 50, "not all came")
+    assert [a["occurrence_count"] for a in seen.alarms] == [10] * 5
+
+
+def test_while_the_database_is_away_nothing_is_acknowledged_and_nothing_lost(
+    fresh_broker: Broker, database: Connect, devices: Talker, seen: Seen
+) -> None:
+    tried = threading.Event()
+
+    def away() -> psycopg.Connection[Any]:
+        tried.set()
+        raise psycopg.OperationalError("connection refused")
+
+    with receiving_from(fresh_broker, away):
+        say(devices, "pir-1", id="a")
+        say(devices, "pir-2")
+        assert tried.wait(20)
+    assert answers(devices) == []
+    assert seen.raw == []
+    with receiving_from(fresh_broker, database):
+        devices.until(lambda: answers(devices) == [{"id": "a", "status": "stored"}])
+        until(lambda: seen.count("signals") == 2, "the one without an id is lost")
+    assert [a["occurrence_count"] for a in seen.alarms] == [1, 1]
+
+
+def test_yesterdays_retained_panic_does_not_ring_and_todays_does(
+    fresh_broker: Broker, database: Connect, devices: Talker, seen: Seen
+) -> None:
+    devices.publish("lianfang/v1/pir-1/state", b'{"online": true}')
+    say(devices, "pir-1", event="panic", retain=True)
+    devices.publish("lianfang/v1/pir-1/state", b'{"online": true}')  # what was said before has arrived
+    with receiving_from(fresh_broker, database):
+        until(lambda: seen.count("signals", "judgement = 'retained'") == 1, "the state does not come")
+        assert seen.alarms == []
+        say(devices, "pir-1", event="panic", retain=True)
+        until(lambda: seen.alarms, "a live one must ring, retained at the broker or not")
+    with receiving_from(fresh_broker, database):
+        say(devices, "pir-2", id="later")
+        devices.until(lambda: answers(devices))
+    assert seen.count("alarms", "category = 'panic'") == 1, "the second subscription brings none again"
+    assert [a["occurrence_count"] for a in seen.alarms] == [1, 1]
+
+
+def test_a_broken_database_connection_stores_every_message_once(
+    fresh_broker: Broker,
+    database: Connect,
+    devices: Talker,
+    seen: Seen,
+    servers: dict[str, Any],
+    database_url: str,
+) -> None:
+    """Devices without ids: connections are ended again and again, before, in and after transactions."""
+    total, breaks = 400, 0
+    superuser = urlsplit(servers["superuser_url"])._replace(path=urlsplit(database_url).path).geturl()
+    with (
+        psycopg.connect(superuser, autocommit=True) as admin,
+        receiving_from(fresh_broker, database, batch_size=5),
+    ):
+        for number in range(total):
+            say(devices, f"pir-{number % 5}", n=number)
+            if number % 80 == 40:
+                until(lambda at=number: seen.count("signals") > at // 2, "signals do not flow")  # type: ignore[misc]
+                breaks += len(admin.execute(END_CONNECTIONS).fetchall())
+        until(lambda: seen.count("signals") >= total, "not all came")
+    assert breaks >= 5
+    assert seen.count("signals") == total
+    assert sum(a["occurrence_count"] for a in seen.alarms) == total
+    assert seen.feed_has_no_gap()
+
+
+def test_a_broken_broker_connection_stores_every_message_once(
+    fresh_broker: Broker, database: Connect, devices: Talker, seen: Seen
+) -> None:
+    """Another client takes the session over, again and again: what was not acknowledged comes again with DUP."""
+    total = 300
+    login = fresh_broker.login("intake")
+    with receiving_from(fresh_broker, database, batch_size=5) as receiver:
+        for number in range(total):
+            say(devices, f"pir-{number % 5}", n=number)
+            if number % 100 == 50:
+                thief = mqtt.Client(
+                    CallbackAPIVersion.VERSION2,
+                    client_id=receiving.CLIENT_ID,
+                    protocol=mqtt.MQTTv5,
+                    manual_ack=True,
+                )
+                thief.username_pw_set(login.username, login.password)
+                properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+                properties.SessionExpiryInterval = receiving.NEVER_EXPIRES
+                thief.connect(login.host, login.port, clean_start=False, properties=properties)
+                until(lambda: thief.loop(0.05) or not receiver.connected, "the session is not taken over")  # noqa: B023
+                thief.disconnect()
+                until(lambda: receiver.connected, "the receiver does not come back")
+        until(lambda: seen.count("signals") >= total, "not all came")
+    assert seen.count("signals") == total
+    assert sum(a["occurrence_count"] for a in seen.alarms) == total
+
+
+def test_a_backlog_larger_than_the_queue_is_stored_once_and_in_order(
+    fresh_broker: Broker, database: Connect, devices: Talker, seen: Seen
+) -> None:
+    with receiving_from(fresh_broker, database):
+        pass
+    for number in range(1500):
+        say(devices, f"pir-{number % 5}", text=str(number))
+    with receiving_from(fresh_broker, database, receive_maximum=40, batch_size=25):
+        until(lambda: seen.count("signals") == 1500, "not all came")
+    for number in range(5):
+        told = [int(s["text"]) for s in seen.signals if s["device"] == f"pir-{number}"]
+        assert told == list(range(number, 1500, 5)), "each device is heard in its order"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it is meant to die
+def test_a_fault_that_waiting_cannot_heal_ends_the_receiver_with_its_reason(
+    fresh_broker: Broker, devices: Talker, seen: Seen
+) -> None:
+    """The process ends, is started again and says why, rather than stand there deaf."""
+
+    def broken() -> psycopg.Connection[Any]:
+        raise RuntimeError("the program is wrong")
+
+    def talk() -> None:
+        with receiving_from(fresh_broker, broken) as receiver:
+            say(devices, "pir-1")
+            until(lambda: not receiver.connected, "it stays, deaf")
+
+    with pytest.raises(RuntimeError, match="the program is wrong"):
+        talk()
