@@ -1,0 +1,21 @@
+"""What the registry refuses, in plain words."""
+
+
+class RegistryError(Exception):
+    """The base of what the registry refuses; the message says what was wrong and what would be right."""
+
+
+class NotInScopeError(RegistryError):
+    """There is no such thing in the asker's scope."""
+
+
+class OutsideScopeError(RegistryError):
+    """The change would put something outside the asker's scope."""
+
+
+class ConflictError(RegistryError):
+    """It exists already, or is in a state that does not allow this."""
+
+
+class ChangedMeanwhileError(RegistryError):
+    """Somebody else changed it since the asker saw it."""

@@ -1,0 +1,99 @@
+-- name: document
+SELECT document::text FROM site_documents WHERE id = %(id)s;
+
+-- name: page
+-- A page of sites by id: the function applies scope and filters, row security the scope once more.
+SELECT d.id, d.document::text
+  FROM list_sites(CASE WHEN %(w)s::float8 IS NOT NULL THEN ST_MakeEnvelope(%(w)s, %(s)s, %(e)s, %(n)s, 4326) END,
+                  %(division)s::text, %(kinds)s::text[], %(q)s::text, %(retired)s::boolean, %(after)s::bigint,
+                  %(limit)s::bigint) AS l (id)
+  JOIN site_documents d ON d.id = l.id
+ ORDER BY d.id;
+
+-- name: count
+SELECT count(*)
+  FROM list_sites(CASE WHEN %(w)s::float8 IS NOT NULL THEN ST_MakeEnvelope(%(w)s, %(s)s, %(e)s, %(n)s, 4326) END,
+                  %(division)s::text, %(kinds)s::text[], %(q)s::text, %(retired)s::boolean, 0, NULL);
+
+-- name: lock
+SELECT id, version, kind, name, address, unit, organisation_id, armed_schedule, armed_override, external_ref, retired_at
+  FROM sites WHERE id = %(id)s FOR NO KEY UPDATE;
+
+-- name: insert
+-- Joined to its cell and tiers before it is written, so that row security sees where it stands.
+INSERT INTO sites (kind, name, address, unit, organisation_id, armed_schedule, armed_override, external_ref,
+                   position, source_crs, grid_cell_id, grid_cell, county, township, village)
+SELECT %(kind)s, %(name)s, %(address)s, %(unit)s, %(organisation_id)s, %(armed_schedule)s, %(armed_override)s,
+       %(external_ref)s, p.point, %(source_crs)s, l.grid_cell_id, l.grid_cell, l.county, l.township, l.village
+  FROM (SELECT ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326) AS point) p
+  LEFT JOIN LATERAL place(p.point, %(division)s) l ON true
+RETURNING id;
+
+-- name: update
+UPDATE sites s
+   SET kind = %(kind)s, name = %(name)s, address = %(address)s, unit = %(unit)s, organisation_id = %(organisation_id)s,
+       armed_schedule = %(armed_schedule)s, armed_override = %(armed_override)s, external_ref = %(external_ref)s,
+       position = CASE WHEN %(placing)s THEN p.point ELSE s.position END,
+       source_crs = CASE WHEN %(placing)s THEN %(source_crs)s ELSE s.source_crs END,
+       grid_cell_id = CASE WHEN %(placing)s THEN l.grid_cell_id ELSE s.grid_cell_id END,
+       grid_cell = CASE WHEN %(placing)s THEN l.grid_cell ELSE s.grid_cell END,
+       county = CASE WHEN %(placing)s THEN l.county ELSE s.county END,
+       township = CASE WHEN %(placing)s THEN l.township ELSE s.township END,
+       village = CASE WHEN %(placing)s THEN l.village ELSE s.village END,
+       version = s.version + 1, updated_at = now()
+  FROM (SELECT ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326) AS point) p
+  LEFT JOIN LATERAL place(p.point, %(division)s) l ON true
+ WHERE s.id = %(id)s
+RETURNING s.id;
+
+-- name: devices_of
+-- The devices that stand where their site stands, with the keys that open them.
+SELECT id, ARRAY(SELECT k FROM unnest(scope_keys(county, township, village, organisation_id)) k
+                  WHERE k IS NOT NULL) AS scope_keys
+  FROM devices WHERE site_id = %(id)s AND position IS NULL ORDER BY id FOR NO KEY UPDATE;
+
+-- name: append_device_moves
+SELECT append_device_moves(%(moves)s, %(now)s);
+
+-- name: append_site_changes
+SELECT append_site_changes(%(id)s, %(now)s);
+
+-- name: device_in_use
+SELECT device_id FROM devices WHERE site_id = %(id)s AND status <> 'retired' ORDER BY id LIMIT 1;
+
+-- name: retire
+UPDATE sites SET retired_at = %(now)s, version = version + 1, updated_at = now() WHERE id = %(id)s;
+
+-- name: contacts
+-- Whom to call, masked.
+SELECT json_build_object('id', id, 'name', name, 'relation', relation, 'call_order', call_order,
+                         'phone_masked', mask_phone(phone))::text
+  FROM contacts WHERE site_id = %(id)s ORDER BY call_order, id;
+
+-- name: contact
+SELECT json_build_object('id', id, 'name', name, 'relation', relation, 'call_order', call_order,
+                         'phone_masked', mask_phone(phone))::text
+  FROM contacts WHERE site_id = %(site_id)s AND id = %(id)s;
+
+-- name: insert_contact
+INSERT INTO contacts (site_id, name, phone, relation, call_order, consent_at)
+VALUES (%(site_id)s, %(name)s, %(phone)s, %(relation)s, %(call_order)s, %(consent_at)s)
+RETURNING id;
+
+-- name: lock_contact
+SELECT id, site_id, name, phone, relation, call_order, consent_at
+  FROM contacts WHERE site_id = %(site_id)s AND id = %(id)s FOR UPDATE;
+
+-- name: update_contact
+UPDATE contacts SET name = %(name)s, phone = %(phone)s, relation = %(relation)s, call_order = %(call_order)s,
+                    consent_at = %(consent_at)s
+ WHERE id = %(id)s;
+
+-- name: delete_contact
+DELETE FROM contacts WHERE site_id = %(site_id)s AND id = %(id)s;
+
+-- name: phone
+SELECT phone FROM contacts WHERE site_id = %(site_id)s AND id = %(id)s;
+
+-- name: organisation_is_there
+SELECT 1 FROM organisations WHERE id = %(id)s;

@@ -1,0 +1,260 @@
+-- Lists with a place or a text filter, and who may see people, organisations and the audit log.
+--
+-- Row security keeps GiST and trigram indexes from being used, because && and LIKE are not leakproof. These functions
+-- run as the owner and apply the scope themselves, first; they return ids only, so that what is read by those ids goes
+-- through row security once more. Each has a scope test and an EXPLAIN test (tests/integration/test_scope_lists.py).
+
+CREATE INDEX sites_scope ON sites USING gin (scope_keys(county, township, village, organisation_id));
+CREATE INDEX devices_scope ON devices USING gin (scope_keys(county, township, village, organisation_id));
+CREATE INDEX devices_text ON devices USING gin ((device_id || ' ' || name) gin_trgm_ops);
+CREATE INDEX incidents_title ON incidents USING gin (title gin_trgm_ops);
+
+-- A text as LIKE pattern that finds it anywhere, its own wildcards meant literally.
+CREATE FUNCTION contains_pattern(q text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT '%' || replace(replace(replace(q, '\', '\\'), '%', '\%'), '_', '\_') || '%'
+$$;
+
+-- The division that a list is about: the one asked for, or else the only one that the reader has.
+CREATE FUNCTION list_division(asked text) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN asked IS NOT NULL THEN asked
+                WHEN cardinality(current_scope()) = 1 AND (current_scope())[1] ~ '^[0-9]{12}$' THEN (current_scope())[1] END
+$$;
+
+-- (force_custom_plan: filters that were not given fold away, so that each combination gets its own index.)
+CREATE FUNCTION list_sites(box geometry, division text, kinds text[], q text, retired boolean, after_id bigint, most bigint)
+RETURNS SETOF bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    keys text[] := current_scope();
+    inside record;
+    pattern text := contains_pattern(q);
+BEGIN
+    SELECT * INTO inside FROM tiers_of(division);
+    RETURN QUERY
+    SELECT s.id FROM sites s
+     WHERE scope_keys(s.county, s.township, s.village, s.organisation_id) && keys
+       AND (box IS NULL OR s.position && box)
+       AND (inside.village IS NULL OR s.village = inside.village)
+       AND (inside.village IS NOT NULL OR inside.township IS NULL OR s.township = inside.township)
+       AND (inside.township IS NOT NULL OR inside.county IS NULL OR s.county = inside.county)
+       AND (kinds IS NULL OR s.kind = ANY (kinds))
+       AND (pattern IS NULL OR (s.name || ' ' || s.address) ILIKE pattern)
+       AND (retired IS NULL OR (s.retired_at IS NOT NULL) = retired)
+       AND s.id > after_id
+     ORDER BY s.id LIMIT most;
+END $$;
+
+CREATE FUNCTION list_devices(box geometry, division text, kinds text[], statuses text[], q text, of_site bigint,
+                             after_id bigint, most bigint)
+RETURNS SETOF bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    keys text[] := current_scope();
+    inside record;
+    pattern text := contains_pattern(q);
+BEGIN
+    SELECT * INTO inside FROM tiers_of(division);
+    RETURN QUERY
+    SELECT d.id FROM devices d
+     WHERE scope_keys(d.county, d.township, d.village, d.organisation_id) && keys
+       AND (box IS NULL OR d.id IN (SELECT o.id FROM devices o WHERE o.position && box
+                                    UNION ALL
+                                    SELECT o.id FROM sites s JOIN devices o ON o.site_id = s.id
+                                     WHERE s.position && box AND o.position IS NULL))
+       AND (inside.village IS NULL OR d.village = inside.village)
+       AND (inside.village IS NOT NULL OR inside.township IS NULL OR d.township = inside.township)
+       AND (inside.township IS NOT NULL OR inside.county IS NULL OR d.county = inside.county)
+       AND (kinds IS NULL OR d.kind = ANY (kinds))
+       AND (statuses IS NULL OR d.status = ANY (statuses))
+       AND (pattern IS NULL OR (d.device_id || ' ' || d.name) ILIKE pattern)
+       AND (of_site IS NULL OR d.site_id = of_site)
+       AND d.id > after_id
+     ORDER BY d.id LIMIT most;
+END $$;
+
+-- Newest first; the page goes on before (opened_at, id).
+CREATE FUNCTION list_incidents(box geometry, division text, since timestamptz, until timestamptz, categories text[],
+                               states text[], q text, before_at timestamptz, before_id bigint, most bigint)
+RETURNS SETOF bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    keys text[] := current_scope();
+    inside record;
+    pattern text := contains_pattern(q);
+BEGIN
+    SELECT * INTO inside FROM tiers_of(list_division(division));
+    RETURN QUERY
+    SELECT i.id FROM incidents i
+     WHERE scope_keys(i.county, i.township, i.village, i.organisation_id) && keys
+       AND (box IS NULL OR i.position && box)
+       AND (inside.village IS NULL OR i.village = inside.village)
+       AND (inside.village IS NOT NULL OR inside.township IS NULL OR i.township = inside.township)
+       AND (inside.township IS NOT NULL OR inside.county IS NULL OR i.county = inside.county)
+       AND (since IS NULL OR i.opened_at >= since)
+       AND (until IS NULL OR i.opened_at < until)
+       AND (categories IS NULL OR i.category = ANY (categories))
+       AND (states IS NULL OR i.state = ANY (states))
+       AND (pattern IS NULL OR i.title ILIKE pattern
+            OR i.site_id IN (SELECT s.id FROM sites s WHERE (s.name || ' ' || s.address) ILIKE pattern
+                                AND scope_keys(s.county, s.township, s.village, s.organisation_id) && keys))
+       AND (before_at IS NULL OR (i.opened_at, i.id) < (before_at, before_id))
+     ORDER BY i.opened_at DESC, i.id DESC LIMIT most;
+END $$;
+
+CREATE FUNCTION list_alarms(box geometry, division text, since timestamptz, until timestamptz, categories text[],
+                            states text[], of_device bigint, of_site bigint, of_incident bigint,
+                            before_at timestamptz, before_id bigint, most bigint)
+RETURNS SETOF bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    keys text[] := current_scope();
+    inside record;
+BEGIN
+    SELECT * INTO inside FROM tiers_of(list_division(division));
+    RETURN QUERY
+    SELECT a.id FROM alarms a
+     WHERE (scope_keys(a.county, a.township, a.village, a.organisation_id) && keys
+            OR EXISTS (SELECT FROM incidents i WHERE i.id = a.incident_id   -- who sees an incident sees its alarms
+                          AND scope_keys(i.county, i.township, i.village, i.organisation_id) && keys))
+       AND (box IS NULL OR a.position && box)
+       AND (inside.village IS NULL OR a.village = inside.village)
+       AND (inside.village IS NOT NULL OR inside.township IS NULL OR a.township = inside.township)
+       AND (inside.township IS NOT NULL OR inside.county IS NULL OR a.county = inside.county)
+       AND (since IS NULL OR a.opened_at >= since)
+       AND (until IS NULL OR a.opened_at < until)
+       AND (categories IS NULL OR a.category = ANY (categories))
+       AND (states IS NULL
+            OR 'closed' = ANY (states) AND a.closed_at IS NOT NULL
+            OR 'open' = ANY (states) AND a.closed_at IS NULL
+            OR 'active' = ANY (states) AND a.closed_at IS NULL AND a.active
+            OR 'restored' = ANY (states) AND a.closed_at IS NULL AND NOT a.active
+            OR 'unacknowledged' = ANY (states) AND a.closed_at IS NULL AND a.acknowledged_at IS NULL)
+       AND (of_device IS NULL OR a.device_id = of_device)
+       AND (of_site IS NULL OR a.site_id = of_site)
+       AND (of_incident IS NULL OR a.incident_id = of_incident)
+       AND (before_at IS NULL OR (a.opened_at, a.id) < (before_at, before_id))
+     ORDER BY a.opened_at DESC, a.id DESC LIMIT most;
+END $$;
+
+-- A site as lists and items show it.
+CREATE VIEW site_documents WITH (security_invoker = true) AS
+SELECT s.id, s.version, s.retired_at IS NULL AS open,
+       scope_keys(s.county, s.township, s.village, s.organisation_id) AS scope_keys,
+       row_to_json(x) AS document
+  FROM sites s
+ CROSS JOIN LATERAL (
+       SELECT s.id, s.version, s.external_ref, s.kind, s.name, s.address, s.unit, lon_lat(s.position) AS position,
+              s.source_crs, s.grid_cell, s.county, s.township, s.village, s.organisation_id, s.armed_schedule,
+              s.armed_override, s.synthetic, s.retired_at, s.created_at, s.updated_at) x;
+GRANT SELECT ON site_documents TO lianfang_api;
+
+-- Devices that moved out of somebody's sight: like append_changes, with the keys that opened them before, so that the
+-- feed can tell those readers that they are gone. moves: [{"id": 1, "old_keys": ["*", "411282000000"]}]
+CREATE FUNCTION append_device_moves(moves jsonb, at timestamptz) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+DECLARE
+    first bigint;
+    appended bigint;
+    n bigint := jsonb_array_length(moves);
+BEGIN
+    UPDATE feed_position SET last_seq = last_seq + n RETURNING last_seq - n INTO first;
+    INSERT INTO changes (seq, at, kind, object_id, version, scope_keys, old_keys, document)
+    SELECT first + row_number() OVER (), append_device_moves.at, 'device', d.id, d.version, d.scope_keys, m.old_keys,
+           d.document
+      FROM jsonb_to_recordset(moves) AS m (id bigint, old_keys text[])
+      JOIN device_documents d ON d.id = m.id;
+    GET DIAGNOSTICS appended = ROW_COUNT;
+    IF appended <> n THEN
+        RAISE EXCEPTION 'append_device_moves: % moves, % rows', n, appended;
+    END IF;
+    NOTIFY lianfang_changes;
+    RETURN first + n;
+END $$;
+
+-- Organisations: a reader whose grants are all of certain organisations sees those only. New ones are the city's to add.
+ALTER TABLE organisations ENABLE ROW LEVEL SECURITY;
+ALTER TABLE organisations FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner_all ON organisations TO lianfang_owner USING (true) WITH CHECK (true);
+CREATE POLICY intake_all ON organisations TO lianfang_intake USING (true) WITH CHECK (true);
+CREATE POLICY api_scope ON organisations FOR SELECT TO lianfang_api
+    USING (EXISTS (SELECT FROM unnest((SELECT current_scope())) AS k
+                    WHERE position('@' IN k) = 0 OR split_part(k, '@', 2) = organisations.id::text));
+CREATE POLICY api_insert ON organisations FOR INSERT TO lianfang_api
+    WITH CHECK ('*' = ANY ((SELECT current_scope())::text[]));
+CREATE POLICY api_update ON organisations FOR UPDATE TO lianfang_api
+    USING ('*' = ANY ((SELECT current_scope())::text[]));
+
+-- Grants: an administrator gives and takes only what lies inside the administrator's own scope.
+CREATE FUNCTION grant_keys(division_code text, organisation_id bigint) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT scope_keys(t.county, t.township, t.village, organisation_id) FROM tiers_of(division_code) t
+$$;
+ALTER TABLE grants ENABLE ROW LEVEL SECURITY;
+ALTER TABLE grants FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner_all ON grants TO lianfang_owner USING (true) WITH CHECK (true);
+CREATE POLICY api_scope ON grants TO lianfang_api
+    USING (grant_keys(division_code, organisation_id) && (SELECT current_scope()));
+
+-- Whether all that a user was granted lies in the asker's scope; a user without grants is the city's.
+CREATE FUNCTION user_in_scope(asked bigint) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
+    SELECT '*' = ANY (current_scope())
+        OR coalesce(bool_and(grant_keys(g.division_code, g.organisation_id) && current_scope()), false)
+      FROM grants g WHERE g.user_id = asked
+$$;
+REVOKE EXECUTE ON FUNCTION user_in_scope(bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION user_in_scope(bigint) TO lianfang_api;
+
+-- The audit log tells of everybody, so it is read with the whole installation in scope, and written by anybody.
+ALTER TABLE audit_log ENABLE ROW LEVEL SECURITY;
+ALTER TABLE audit_log FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner_all ON audit_log TO lianfang_owner USING (true) WITH CHECK (true);
+CREATE POLICY api_read ON audit_log FOR SELECT TO lianfang_api USING ('*' = ANY ((SELECT current_scope())::text[]));
+CREATE POLICY api_write ON audit_log FOR INSERT TO lianfang_api WITH CHECK (true);
+ALTER FUNCTION audit_chain() SECURITY DEFINER SET search_path = public;   -- it must see the last line
+
+-- The first line whose chain is broken, or NULL; and how many lines were looked at.
+CREATE FUNCTION verify_audit_chain(OUT lines bigint, OUT broken_at bigint)
+LANGUAGE sql STABLE AS $$
+    SELECT count(*), min(seq) FILTER (WHERE NOT intact)
+      FROM (SELECT seq,
+                   hash = audit_line_hash(prev_hash, seq, at, user_id, username, action, object, reason, details)
+                   AND prev_hash = coalesce(lag(hash) OVER (ORDER BY seq), '\x00'::bytea)
+                   AND seq = coalesce(lag(seq) OVER (ORDER BY seq), 0) + 1 AS intact
+              FROM audit_log) c
+$$;
+
+-- A site was renamed or moved: the open incidents that show it get a version more and a change. Returns how many.
+CREATE FUNCTION append_site_changes(of_site bigint, at timestamptz) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+DECLARE ids bigint[];
+BEGIN
+    WITH locked AS (SELECT i.id FROM incidents i WHERE i.site_id = of_site AND i.closed_at IS NULL
+                     ORDER BY i.id FOR NO KEY UPDATE),
+         touched AS (UPDATE incidents i SET version = i.version + 1 FROM locked WHERE i.id = locked.id RETURNING i.id)
+    SELECT coalesce(array_agg(id), '{}') INTO ids FROM touched;
+    PERFORM append_changes(ids, '{}', '{}', at) WHERE cardinality(ids) > 0;
+    RETURN cardinality(ids);
+END $$;
+
+-- A device was renamed: likewise its open alarms.
+CREATE FUNCTION append_device_renamed(of_device bigint, at timestamptz) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+DECLARE ids bigint[];
+BEGIN
+    PERFORM FROM incidents i WHERE i.id IN (SELECT a.incident_id FROM alarms a
+                                             WHERE a.device_id = of_device AND a.closed_at IS NULL)
+      ORDER BY i.id FOR NO KEY UPDATE;                         -- who changes an alarm holds its incident's lock
+    WITH touched AS (UPDATE alarms a SET version = a.version + 1
+                      WHERE a.device_id = of_device AND a.closed_at IS NULL RETURNING a.id)
+    SELECT coalesce(array_agg(id), '{}') INTO ids FROM touched;
+    PERFORM append_changes('{}', ids, '{}', at) WHERE cardinality(ids) > 0;
+    RETURN cardinality(ids);
+END $$;
+
+REVOKE EXECUTE ON FUNCTION append_device_moves(jsonb, timestamptz), append_site_changes(bigint, timestamptz),
+    append_device_renamed(bigint, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION append_device_moves(jsonb, timestamptz), append_site_changes(bigint, timestamptz),
+    append_device_renamed(bigint, timestamptz) TO lianfang_api;

@@ -1,0 +1,93 @@
+"""The audit log, for auditors of the whole installation: it tells of everybody."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel
+
+from alarms.registry import audit
+from api.auth.dependencies import Reader, require, transaction
+from api.errors import Problem
+from api.paging import Cursor, Limit, decode_cursor, encode_cursor, next_links
+from api.routes.registering import READ, Moment, registering
+from api.schemas import Link
+
+router = APIRouter(prefix="/api/v1/audit", tags=["people"])
+
+Auditor = Annotated[Reader, Depends(require("audit.read"))]
+
+
+class AuditLine(BaseModel):
+    """Who did what, and why."""
+
+    seq: int
+    at: datetime
+    user_id: int | None
+    username: str
+    action: str
+    object: str
+    reason: str
+    details: dict[str, Any]
+
+
+class AuditPage(BaseModel):
+    """A page of the audit log."""
+
+    items: list[AuditLine]
+    links: list[Link]
+
+
+class Verification(BaseModel):
+    """Whether every line stands as it was written: each carries the SHA-256 of the one before."""
+
+    intact: bool
+    lines: int
+    broken_at: int | None
+
+
+@router.get("", response_model=AuditPage, responses=READ)
+async def list_audit(
+    request: Request,
+    who: Auditor,
+    since: Annotated[Moment | None, Query(alias="from")] = None,
+    until: Annotated[Moment | None, Query(alias="to")] = None,
+    action: Annotated[str | None, Query(pattern=r"^[a-z_]{1,40}\.[a-z_]{1,40}$")] = None,
+    username: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_.@ -]{1,64}$")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Any:
+    """Lines of the log, newest first."""
+    _require_whole(who)
+    before = decode_cursor(cursor, int)
+    values = {
+        "before": before[0] if before else None,
+        "since": since,
+        "until": until,
+        "action": action,
+        "username": username,
+        "limit": limit + 1,
+    }
+    async with transaction(request, who, "audit.read") as conn:
+        rows = await (await conn.execute(audit.SQL["page"], values)).fetchall()
+    more = encode_cursor(rows[limit - 1][0]) if len(rows) > limit else None
+    return {"items": [orjson.loads(row[1]) for row in rows[:limit]], "links": next_links(request, more)}
+
+
+@router.get("/verification", response_model=Verification, responses=READ)
+def verify_audit(request: Request, who: Auditor) -> Verification:
+    """Look at every line of the log and its chain."""
+    _require_whole(who)
+    with registering(request, who, "audit.read") as conn:
+        chain = audit.verify_chain(conn)
+    return Verification(intact=chain.broken_at is None, lines=chain.lines, broken_at=chain.broken_at)
+
+
+def _require_whole(who: Reader) -> None:
+    if "*" not in who.keys("audit.read"):
+        raise Problem(
+            "not-permitted", "The audit log tells of everybody: this needs a grant for the whole city."
+        )
