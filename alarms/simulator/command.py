@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_argument("--closed-loop", action="store_true", help="as fast as the broker acknowledges")
     arguments.add_argument(
-        "--window", type=int, default=1000, help="most messages unacknowledged (default 1000)"
+        "--window", type=int, default=100, help="most messages unacknowledged (default 100)"
     )
     arguments.add_argument("--duration", type=float, metavar="SECONDS", help="stop after this long")
     arguments.add_argument("--messages", type=int, help="stop after this many messages")

@@ -61,8 +61,8 @@ class Options:
     """Seconds of the scenario that pass in one real second; without ``rate_per_s`` only."""
     closed_loop: bool = False
     """As fast as the broker acknowledges, ``window`` at a time: neither clock nor rate."""
-    window: int = 1000
-    """Most messages unacknowledged at a time."""
+    window: int = 100
+    """Most messages unacknowledged at a time; paho walks through all of them with each acknowledgement."""
     messages: int | None = None
     """Stop after this many."""
     seed: int = 1
