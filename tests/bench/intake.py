@@ -15,6 +15,7 @@ import random
 import subprocess
 import sys
 import time
+from collections import deque
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
@@ -33,6 +34,8 @@ from tests.bench.world import World, fill, world
 
 LIMIT_CLIENT = "bench-limit"
 TOPIC = "lianfang/v1/+/signal"
+UNCONFIRMED = 5000
+"""Most messages that a publisher has on the way: more only fill its memory."""
 
 
 def messages(count: int, devices: int, seed: int = 1) -> list[tuple[str, bytes]]:
@@ -114,14 +117,15 @@ def publish(
     client.connect(login.host, login.port)
     client.loop_start()
     began = time.monotonic() + (0.0 if begin is None else begin - time.time())
-    last = None
+    waiting: deque[mqtt.MQTTMessageInfo] = deque()
     for number, (topic, payload) in enumerate(batch):
         if rate is not None and (ahead := number / rate - (time.monotonic() - began)) > 0:
             time.sleep(ahead)
-        while (last := client.publish(topic, payload, qos=1)).rc == mqtt.MQTT_ERR_QUEUE_SIZE:
-            time.sleep(0.01)
-    if last is not None:
-        last.wait_for_publish()
+        waiting.append(client.publish(topic, payload, qos=1))
+        if len(waiting) > UNCONFIRMED:
+            waiting.popleft().wait_for_publish()
+    for info in waiting:
+        info.wait_for_publish()
     took = time.monotonic() - began
     client.disconnect()
     client.loop_stop()
@@ -167,10 +171,10 @@ def run_live(w: World, batch: list[tuple[str, bytes]], rate: float | None) -> tu
     """The intake beside its publisher; returns seconds from the first publish to the last stored, and memory in MB."""
     process = start_intake(w, len(batch))
     with psycopg.connect(w.postgres.url, autocommit=True) as conn:
-        before = stored(conn)[0]
         publish(w.mosquitto.login("demo"), batch[:1])
-        while stored(conn)[0] == before:
-            time.sleep(0.02)  # it is up when its first signal is in
+        first = orjson.loads(batch[0][1])["id"]
+        while not conn.execute("SELECT 1 FROM message_ids WHERE message_id = %s", [first]).fetchone():
+            time.sleep(0.1)  # it is up when its first signal is in
     began = time.monotonic()
     publish(w.mosquitto.login("demo"), batch[1:], rate)
     _, peak_rss_mb = finish_intake(process)
