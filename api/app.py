@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-import psycopg
 import structlog
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -17,7 +16,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from api import errors, health, static
 from api.auth.attempts import Attempts
 from api.auth.dependencies import Sessions
-from api.database.pool import DatabaseUnavailable, conninfo
+from api.database.pool import conninfo
 from api.headers import BodyLimit, SecurityHeaders
 from api.live import Feed
 from api.ready import announce_ready
@@ -78,6 +77,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def _pools(settings: Settings) -> tuple[AsyncConnectionPool[Any], ConnectionPool[Any]]:
     """The async pool for reading and the sync one for acting, both as the api role."""
 
+    def parameters() -> dict[
+        str, Any
+    ]:  # asked for each connection: `lianfang up` may start its database later
+        return conninfo(settings, "api", "lianfang-api")
+
     common: dict[str, Any] = {
         "min_size": 1,
         "timeout": POOL_TIMEOUT_S,
@@ -85,27 +89,20 @@ def _pools(settings: Settings) -> tuple[AsyncConnectionPool[Any], ConnectionPool
         "open": False,
     }
     pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-        kwargs=_parameters(settings),
+        kwargs=parameters,
         max_size=8,
         name="api",
         check=AsyncConnectionPool.check_connection,
         **common,
     )
     sync_pool: ConnectionPool[Any] = ConnectionPool(
-        kwargs=_parameters(settings),
+        kwargs=parameters,
         max_size=4,
         name="api-act",
         check=ConnectionPool.check_connection,
         **common,
     )
     return pool, sync_pool
-
-
-def _parameters(settings: Settings) -> dict[str, Any]:
-    try:
-        return conninfo(settings, "api", "lianfang-api")
-    except DatabaseUnavailable as error:
-        raise psycopg.OperationalError(str(error)) from error
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

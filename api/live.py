@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
+from psycopg_pool import PoolTimeout
 
 from api.auth.dependencies import AsyncPool, Reader, Sessions
 from api.database.pool import DatabaseNotPrepared, DatabaseUnavailable, connect_async
@@ -37,6 +36,8 @@ POLL_S = 2.0
 WINDOW = 20_000
 CHUNK = 1_000
 RECONNECT_S = 1.0
+BREATH_S = 0.02
+"""The least time between two reads: a storm of small transactions wakes clients 50 times a second, not 1,000."""
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,7 @@ class Event:
     """A change, written out once for all clients."""
 
     seq: int
+    at: datetime
     kind: str
     object_id: int
     keys: frozenset[str]
@@ -82,12 +84,38 @@ def sse(event: str, data: object, seq: int | None = None) -> bytes:
     return head.encode() + b"data: " + orjson.dumps(data) + b"\n\n"
 
 
+class Window:
+    """The newest changes, without a gap between them."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._events: list[Event] = []
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._events = []
+
+    def extend(self, events: Sequence[Event]) -> None:
+        """Add what follows; what is older than the size allows is dropped now and then, not each time."""
+        self._events.extend(events)
+        if len(self._events) > 2 * self._size:
+            del self._events[: -self._size]
+
+    def after(self, seq: int, limit: int) -> list[Event] | None:
+        """What follows ``seq``; None where that begins before the window."""
+        if not self._events or seq + 1 < self._events[0].seq:
+            return None
+        first = seq + 1 - self._events[0].seq
+        return self._events[first : first + limit]
+
+
 def _event(row: Sequence[Any]) -> Event:
     seq, at, kind, object_id, version, keys, old_keys, document = row
     head = orjson.dumps({"seq": seq, "at": at, "kind": kind, "id": object_id, "version": version})
     text = b'id: %d\nevent: change\ndata: %b,"document":%b}\n\n' % (seq, head[:-1], document.encode())
     return Event(
         seq=seq,
+        at=at,
         kind=kind,
         object_id=object_id,
         keys=frozenset(keys) - {None},
@@ -101,12 +129,28 @@ class Feed:
 
     def __init__(self, settings: Settings, window: int = WINDOW) -> None:
         self._settings = settings
-        self._window: deque[Event] = deque(maxlen=window)
+        self._window = Window(window)
         self._last: int | None = None
         """The newest number read; None before the first look at the database."""
+        self._epoch = 0
+        """Grows when the numbers stop being a continuation: another database, or a part that is no longer kept."""
+        self._away = False
         self._grown = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self.clients = 0
+        self.sent = 0
+        self.lag_s = 0.0
+        """How old the newest change was when it was read."""
+
+    @property
+    def last_seq(self) -> int:
+        """The newest number read; 0 before the first look."""
+        return self._last or 0
+
+    @property
+    def follows(self) -> bool:
+        """Whether the database was there at the last look."""
+        return self._last is not None and not self._away
 
     async def start(self) -> None:
         """Begin to follow; returns at once, with the database there or away."""
@@ -126,60 +170,80 @@ class Feed:
                 ) as conn:
                     await conn.execute("LISTEN lianfang_changes")
                     log.info("feed_follows")
+                    self._away = False
                     while True:
                         await self._read_on(conn)
+                        await asyncio.sleep(BREATH_S)
                         async for _ in conn.notifies(timeout=POLL_S, stop_after=1):
                             pass
-            except (psycopg.OperationalError, DatabaseUnavailable, DatabaseNotPrepared) as error:
-                log.warning("feed_lost_database", why=str(error).splitlines()[0] if str(error) else "")
+            except (DatabaseUnavailable, DatabaseNotPrepared) as error:  # lost, and not there again
+                log.warning("feed_database_away", why=str(error))
+                self._away = True
+                await self._wake()
                 await asyncio.sleep(RECONNECT_S)
+            except psycopg.Error as error:
+                log.warning("feed_lost_connection", kind=type(error).__name__)
+                await asyncio.sleep(BREATH_S if self.follows else RECONNECT_S)
 
     async def _read_on(self, conn: AsyncConnection[Any]) -> None:
         newest = await _last_seq(conn)
-        if self._last is None or newest < self._last:  # the first look, or another database than before
-            self._window.clear()
+        if self._last is None:
             self._last = newest
+        if newest < self._last:  # another database than before
+            await self._begin_anew(newest)
         while self._last < newest:
             events = await _read(conn, self._last, CHUNK)
-            if not events:
-                break
+            if not _continues(self._last, events):
+                await self._begin_anew(newest)
+                return
             self._window.extend(events)
             self._last = events[-1].seq
-            async with self._grown:
-                self._grown.notify_all()
+            self.lag_s = max(0.0, (datetime.now(UTC) - events[-1].at).total_seconds())
+            await self._wake()
+
+    async def _begin_anew(self, newest: int) -> None:
+        self._window.clear()
+        self._last = newest
+        self._epoch += 1
+        await self._wake()
+
+    async def _wake(self) -> None:
+        async with self._grown:
+            self._grown.notify_all()
 
     async def stream(
         self, pool: AsyncPool, sessions: Sessions, token: str | None, reader: Reader, after: int
     ) -> AsyncIterator[bytes]:
-        """What a client gets: changes after ``after``, heartbeats between, until it goes or must start again."""
+        """What a client gets: changes after ``after``, heartbeats between, until it goes or must start again.
+
+        Asks the database at once whether it still has them, so that a database that is away is an answer (503)
+        and not a stream that breaks off.
+        """
+        epoch = self._epoch
+        async with pool.connection() as conn:
+            newest, oldest = await _last_seq(conn), await _oldest_seq(conn)
+        if after > newest or (after < newest and after + 1 < (oldest or newest + 1)):
+            return _only(sse("reset", {"seq": newest}))
+        return self._counted(self._stream(pool, sessions, token, View.of(reader), after, epoch))
+
+    async def _counted(self, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         self.clients += 1
         try:
-            async for text in self._stream(pool, sessions, token, reader, after):
+            async for text in stream:
                 yield text
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            log.warning(
+                "feed_client_lost_database", kind=type(error).__name__
+            )  # it comes again and is told 503
         finally:
             self.clients -= 1
 
     async def _stream(
-        self, pool: AsyncPool, sessions: Sessions, token: str | None, reader: Reader, after: int
+        self, pool: AsyncPool, sessions: Sessions, token: str | None, view: View, after: int, epoch: int
     ) -> AsyncIterator[bytes]:
-        view = View.of(reader)
-        async with pool.connection() as conn:
-            newest, oldest = await _last_seq(conn), await _oldest_seq(conn)
-        if after > newest or (after < newest and after + 1 < (oldest or newest + 1)):
-            yield sse("reset", {"seq": newest})
-            return
         yield sse("heartbeat", _beat(after))
         beat_at = time.monotonic() + HEARTBEAT_S
-        while True:
-            events = self._next(after)
-            if events is None:
-                async with pool.connection() as conn:
-                    events = await _read(conn, after, CHUNK)
-            if events:
-                shown = [text for event in events if (text := view.show(event)) is not None]
-                after = events[-1].seq
-                if shown:
-                    yield b"".join(shown)
+        while not self._away:
             if time.monotonic() >= beat_at:
                 beat_at = time.monotonic() + HEARTBEAT_S
                 if token is not None:
@@ -188,26 +252,47 @@ class Feed:
                         yield sse("reset", {"seq": after})
                         return
                 yield sse("heartbeat", _beat(after))
-            if not events:
-                await self._wait(after, beat_at - time.monotonic())
+            events = await self._next(pool, after) if epoch == self._epoch else None
+            if events is None:
+                yield sse("reset", {"seq": self.last_seq})
+                return
+            if events:
+                shown = [text for event in events if (text := view.show(event)) is not None]
+                after = events[-1].seq
+                if shown:
+                    self.sent += len(shown)
+                    yield b"".join(shown)
+            else:
+                await self._wait(after, epoch, beat_at - time.monotonic())
 
-    def _next(self, after: int) -> list[Event] | None:
-        """What follows in the window; None when it must be read from the table."""
-        if self._last is None or after > self._last:
+    async def _next(self, pool: AsyncPool, after: int) -> list[Event] | None:
+        """What follows, from the window or else the table; None when it is no longer kept."""
+        if self._last is None or after >= self._last:
             return []
-        if after == self._last:
-            return []
-        first = self._window[0].seq if self._window else self._last + 1
-        if after + 1 < first:
-            return None
-        return list(islice(self._window, after + 1 - first, after + 1 - first + CHUNK))
+        events = self._window.after(after, CHUNK)
+        if events is None:
+            async with pool.connection() as conn:
+                events = await _read(conn, after, CHUNK)
+        return events if _continues(after, events) else None
 
-    async def _wait(self, after: int, seconds: float) -> None:
+    async def _wait(self, after: int, epoch: int, seconds: float) -> None:
+        def something() -> bool:
+            return self._away or self._epoch != epoch or (self._last is not None and self._last > after)
+
         try:
             async with asyncio.timeout(max(0.0, seconds)), self._grown:
-                await self._grown.wait_for(lambda: self._last is not None and self._last > after)
+                await self._grown.wait_for(something)
         except TimeoutError:
             return
+
+
+async def _only(text: bytes) -> AsyncIterator[bytes]:
+    yield text
+
+
+def _continues(after: int, events: Sequence[Event]) -> bool:
+    """Whether these follow the number without a gap."""
+    return bool(events) and events[0].seq == after + 1 and events[-1].seq == after + len(events)
 
 
 def _beat(seq: int) -> dict[str, object]:

@@ -53,6 +53,6 @@ async def get_live(
     if seq is None:
         raise Problem("wrong-input", "Say where to begin: after=SEQ of a snapshot, or Last-Event-ID.")
     state = request.app.state
-    stream = state.feed.stream(state.pool, state.sessions, token_of(request)[0], who, seq)
+    stream = await state.feed.stream(state.pool, state.sessions, token_of(request)[0], who, seq)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)

@@ -1,0 +1,429 @@
+"""The live feed over real HTTP: snapshot + changes == a fresh snapshot, for everyone, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from alarms.judging import lifecycle
+from alarms.model import Disposition, RawMessage
+from alarms.response.handling import Actor, act
+from api import live
+from api.database.pool import Role, connect
+from api.settings import Settings
+from tests.integration.listening import Listener, documents_of
+from tests.integration.serving import Served, serve, wait_until
+from tests.integration.test_intake_workers import side_by_side
+from tests.stories import NIGHT, OTHER_VILLAGE, VILLAGE, Intake, Seen, World, says
+
+COUNTY, OTHER_COUNTY = "411282000000", "411224000000"
+TOWNSHIP = "411282100000"
+
+
+@pytest.fixture
+def world(owner_conn: psycopg.Connection) -> World:
+    return World(owner_conn)
+
+
+@pytest.fixture
+def seen(owner_conn: psycopg.Connection) -> Seen:
+    return Seen(owner_conn)
+
+
+@pytest.fixture
+def intake(intake_conn: psycopg.Connection) -> Intake:
+    return Intake(intake_conn)
+
+
+@pytest.fixture(autouse=True)
+def _quick_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT_S", 0.3)
+
+
+@pytest.fixture
+def connection(settings: Settings) -> Iterator[Callable[[Role], psycopg.Connection]]:
+    with ExitStack() as stack:
+        yield lambda role: stack.enter_context(connect(settings, role))
+
+
+@contextmanager
+def listening(
+    client: httpx.Client, after: int | None = None, *, by_header: bool = False
+) -> Iterator[Listener]:
+    listener = Listener(client, after, by_header=by_header)
+    try:
+        yield listener
+    finally:
+        listener.close()
+
+
+def fresh(client: httpx.Client) -> dict[tuple[str, int], dict[str, Any]]:
+    return documents_of(client.get("/api/v1/live/snapshot").raise_for_status().json())
+
+
+def last_seq(seen: Seen) -> int:
+    return int(seen.rows("SELECT last_seq FROM feed_position")[0]["last_seq"])
+
+
+def deletes_changes(owner_conn: psycopg.Connection, up_to: int) -> None:
+    """As retention does."""
+    owner_conn.rollback()
+    owner_conn.execute("DELETE FROM changes WHERE seq <= %s", [up_to])
+    owner_conn.commit()
+
+
+class Town:
+    """Two counties' shops and homes, two companies, devices of the one at sites of the other, and who watches."""
+
+    VIEWERS = ("city", "county", "township", "other-county", "company", "other-company")
+
+    def __init__(self, world: World) -> None:
+        self.devices: list[str] = []
+        company, other = world.organisation("Shield Ltd"), world.organisation("Guard Ltd")
+        for n in range(12):
+            village = [VILLAGE, OTHER_VILLAGE, None][n % 3]
+            site = world.site(f"No. {n}", village=village, organisation=[company, other, None][n % 3])
+            for k, (owner, place) in enumerate(((company, village), (other, VILLAGE))):
+                name = f"pir-{n}-{k}"
+                world.device(name, site=site, village=place, organisation=owner)
+                self.devices.append(name)
+        world.user("city")
+        world.user("county", division=COUNTY)
+        world.user("township", division=TOWNSHIP)
+        world.user("other-county", division=OTHER_COUNTY)
+        world.user("company", organisation=company)
+        world.user("other-company", organisation=other, division=COUNTY)
+
+
+def signals(town: Town, rng: random.Random, start: datetime) -> list[RawMessage]:
+    """New alarms, repeats, restores and mere tests, in one batch."""
+    count = rng.randint(1, 12)
+    return [
+        says(
+            rng.choice(town.devices),
+            rng.choice(["burglary", "burglary", "panic", "fire", "tamper", "test"]),
+            at=start + timedelta(seconds=n),
+            qualifier=rng.choice(["new", "new", "restore"]),
+        )
+        for n in range(count)
+    ]
+
+
+def test_snapshot_and_changes_equal_a_fresh_snapshot_with_writers_at_work(
+    world: World,
+    served: Served,
+    seen: Seen,
+    connection: Callable[[Role], psycopg.Connection],
+    settings: Settings,
+) -> None:
+    """Two intakes and two dispatchers write; six kinds of viewers join at random moments, and leave, and come back."""
+    town = Town(world)
+    clients = {name: served.client(world.conn, name) for name in Town.VIEWERS}
+    over = threading.Event()
+    left = [2 + 2]
+    listeners: list[tuple[str, Listener]] = []
+
+    def finish() -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            over.set()
+
+    def writes(seed: int) -> Callable[[threading.Barrier], None]:
+        def work(barrier: threading.Barrier) -> None:
+            rng = random.Random(seed)
+            intake = Intake(connection("intake"))
+            barrier.wait(30)
+            for n in range(40):
+                intake.accept(*signals(town, rng, NIGHT + timedelta(minutes=n)))
+            finish()
+
+        return work
+
+    def acts(seed: int) -> Callable[[threading.Barrier], None]:
+        def work(barrier: threading.Barrier) -> None:
+            rng = random.Random(seed)
+            conn = connection("api")
+            user = seen_user(conn, "city")
+            barrier.wait(30)
+            for n in range(60):
+                with conn.transaction():
+                    conn.execute("SELECT begin_scope(%s)", [user])
+                    rows = conn.execute("SELECT id FROM incidents ORDER BY random() LIMIT 3").fetchall()
+                    act(conn, [row[0] for row in rows], an_action(rng), Actor(user_id=user, name="city"),
+                        NIGHT + timedelta(minutes=n, seconds=30))  # fmt: skip
+            finish()
+
+        return work
+
+    def joins(barrier: threading.Barrier) -> None:
+        rng = random.Random(5)
+        barrier.wait(30)
+        for n in range(18):
+            name = Town.VIEWERS[n % len(Town.VIEWERS)]
+            listeners.append((name, Listener(clients[name])))
+            if n % 4 == 3:  # somebody's line breaks; it is resumed where it was
+                name, old = listeners.pop(rng.randrange(len(listeners)))
+                old.close()
+                new = Listener(clients[name], old.seq, by_header=rng.random() < 0.5)
+                new.state = old.state
+                listeners.append((name, new))
+            over.wait(rng.random() * 0.1)
+
+    side_by_side(writes(1), writes(2), acts(3), acts(4), joins)
+    newest = last_seq(seen)
+    assert newest > 200
+    for name, client in clients.items():
+        expected = fresh(client)
+        mine = [listener for whose, listener in listeners if whose == name]
+        assert mine
+        for listener in mine:
+            listener.comes_to(expected)
+    for _, listener in listeners:
+        listener.close()
+        assert "reset" not in listener.names
+    assert len(fresh(clients["city"])) > len(fresh(clients["county"])) > 0
+    assert 0 < len(fresh(clients["company"])) < len(fresh(clients["city"]))
+
+
+def seen_user(conn: psycopg.Connection, username: str) -> int:
+    with conn.transaction():
+        row = conn.execute("SELECT id FROM users WHERE username = %s", [username]).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def an_action(rng: random.Random) -> lifecycle.Action:
+    actions: Sequence[lifecycle.Action] = (
+        lifecycle.Acknowledge(),
+        lifecycle.Acknowledge(),
+        lifecycle.Dispatch("car 3"),
+        lifecycle.Note("called the owner"),
+        lifecycle.Close(Disposition.FALSE_ENVIRONMENT, "a cat"),
+        lifecycle.Reopen("not a cat"),
+    )
+    return rng.choice(actions)
+
+
+@pytest.mark.parametrize("by_header", [False, True])
+def test_a_stream_resumes_after_a_number_from_the_window(
+    world: World, intake: Intake, served: Served, seen: Seen, by_header: bool
+) -> None:
+    world.user("wang")
+    world.device("pir-1", site=world.site())
+    client = served.client(world.conn, "wang")
+    intake.accept(says("pir-1", "130"))
+    wait_until(lambda: served.app.state.feed.last_seq == 2)
+    intake.accept(says("pir-1", "130", at=NIGHT + timedelta(seconds=5)))
+    newest = last_seq(seen)
+    with listening(client, 2, by_header=by_header) as listener:
+        listener.hears(newest)
+        assert [data["seq"] for _, data in listener.events] == list(range(3, newest + 1))
+
+
+def test_a_stream_resumes_from_the_table_when_the_window_begins_later(
+    world: World, intake: Intake, settings: Settings, seen: Seen
+) -> None:
+    """After a restart the window is empty; what came before is in the table."""
+    world.user("wang")
+    world.device("pir-1", site=world.site())
+    for n in range(6):
+        intake.accept(says("pir-1", "130", at=NIGHT + timedelta(seconds=n)))
+    before = last_seq(seen)
+    with serve(settings) as served:
+        wait_until(lambda: served.app.state.feed.follows)
+        with listening(served.client(world.conn, "wang"), 1) as listener:
+            intake.accept(says("pir-1", "130", at=NIGHT + timedelta(seconds=9)))
+            newest = last_seq(seen)
+            assert newest > before > 2
+            listener.hears(newest)
+            assert [data["seq"] for _, data in listener.events] == list(range(2, newest + 1))
+
+
+def test_who_asks_for_what_is_no_longer_kept_must_start_again(
+    world: World, intake: Intake, settings: Settings, seen: Seen
+) -> None:
+    world.user("wang")
+    world.device("pir-1", site=world.site())
+    for n in range(4):
+        intake.accept(says("pir-1", "130", at=NIGHT + timedelta(seconds=n)))
+    newest = last_seq(seen)
+    deletes_changes(world.conn, 3)
+    with serve(settings) as served:
+        client = served.client(world.conn, "wang")
+        for after, names in ((2, ["reset"]), (3, ["change"] * (newest - 3)), (newest + 1, ["reset"])):
+            listener = Listener(client, after) if names != ["reset"] else None
+            if listener is not None:
+                listener.hears(newest)
+                listener.close()
+                assert listener.names == names
+            else:
+                text = client.get("/api/v1/live", params={"after": after}).text
+                assert text == f'event: reset\ndata: {{"seq":{newest}}}\n\n'
+
+
+def test_all_changes_gone_and_none_missed_is_no_reset(
+    world: World, intake: Intake, served: Served, seen: Seen
+) -> None:
+    """A quiet installation whose changes are all past their time."""
+    world.user("wang")
+    world.device("pir-1", site=world.site())
+    intake.accept(says("pir-1", "130"))
+    newest = last_seq(seen)
+    deletes_changes(world.conn, newest)
+    client = served.client(world.conn, "wang")
+    with listening(client, newest) as listener:
+        intake.accept(says("pir-1", "130", at=NIGHT + timedelta(seconds=9)))
+        listener.hears(last_seq(seen))
+        assert set(listener.names) == {"change"}
+    assert "event: reset" in client.get("/api/v1/live", params={"after": newest - 1}).text
+
+
+def test_another_database_behind_the_same_address_resets_who_is_connected(
+    world: World, intake: Intake, served: Served
+) -> None:
+    """A backup was restored: the numbers go back, and nobody may wait for them to come round again."""
+    world.user("wang")
+    world.device("pir-1", site=world.site())
+    intake.accept(says("pir-1", "130"))
+    with listening(served.client(world.conn, "wang")) as listener:
+        wait_until(lambda: served.app.state.feed.last_seq == 2)
+        world.conn.execute("UPDATE feed_position SET last_seq = 1")
+        world.conn.execute("DELETE FROM changes WHERE seq > 1")
+        world.conn.execute("NOTIFY lianfang_changes")
+        world.conn.commit()
+        wait_until(lambda: listener.ended, what="the end of the stream")
+        assert listener.names == ["reset"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE grants SET division_code = '411224000000'",
+        "UPDATE grants SET role = 'auditor'",
+        "DELETE FROM grants",
+        "UPDATE users SET disabled_at = now()",
+        "DELETE FROM sessions",
+    ],
+)
+def test_a_change_of_grants_ends_a_stream_within_seconds(
+    world: World, intake: Intake, served: Served, seen: Seen, change: str
+) -> None:
+    world.user("wang", division=COUNTY)
+    world.device("pir-1", site=world.site())
+    with listening(served.client(world.conn, "wang")) as listener:
+        world.conn.execute(change)
+        world.conn.commit()
+        wait_until(lambda: listener.ended, 10, "the end of the stream")
+        assert listener.names == ["reset"]
+        intake.accept(says("pir-1", "130"))
+        assert last_seq(seen) == 2
+
+
+def test_a_device_that_leaves_a_scope_is_gone_for_those_who_saw_it(
+    world: World, served: Served, seen: Seen
+) -> None:
+    """A moved device: its old readers are told that it is gone, its new ones get it, others hear nothing."""
+    device = world.device("pir-1", site=world.site())
+    for name, division in (("old", COUNTY), ("new", OTHER_COUNTY), ("all", None), ("third", "411203000000")):
+        world.user(name, division=division)
+    with ExitStack() as stack:
+        listeners = {
+            name: stack.enter_context(listening(served.client(world.conn, name)))
+            for name in ("old", "new", "all", "third")
+        }
+        keys = world.conn.execute(
+            "SELECT scope_keys FROM device_documents WHERE id = %s", [device]
+        ).fetchone()
+        assert keys is not None
+        world.conn.execute(
+            "UPDATE devices SET county = %s, township = %s, village = %s, version = version + 1 WHERE id = %s",
+            [OTHER_COUNTY, "411224100000", OTHER_VILLAGE, device],
+        )
+        world.conn.execute(
+            "SELECT append_device_moves(jsonb_build_array("
+            " jsonb_build_object('id', %s::bigint, 'old_keys', %s::text[])), now())",
+            [device, [key for key in keys[0] if key]],
+        )
+        world.conn.commit()
+        for name in ("old", "new", "all"):
+            listeners[name].hears(1)
+        assert listeners["old"].events == [("gone", {"seq": 1, "kind": "device", "id": device})]
+        assert listeners["new"].names == listeners["all"].names == ["change"]
+        beats = listeners["third"].heard
+        wait_until(lambda: listeners["third"].heard > beats)
+        assert listeners["third"].events == []
+
+
+def test_the_feed_goes_on_when_its_own_connection_is_killed(
+    world: World, intake: Intake, served: Served, seen: Seen, servers: dict[str, Any], database_url: str
+) -> None:
+    world.user("wang")
+    world.device("pir-1", site=world.site())
+    with listening(served.client(world.conn, "wang")) as listener:
+        intake.accept(says("pir-1", "130"))
+        listener.hears(2)
+        kill(servers, database_url, "lianfang-feed")
+        intake.accept(says("pir-1", "130", at=NIGHT + timedelta(seconds=5)))
+        listener.hears(last_seq(seen))
+        assert set(listener.names) == {"change"}
+        assert not listener.ended
+
+
+def kill(servers: dict[str, Any], database_url: str, application: str) -> None:
+    """End the connections of that name to this test's database, as an operator or a failing server would."""
+    name = database_url.rpartition("/")[2]
+    with psycopg.connect(servers["superuser_url"], autocommit=True) as admin:
+        rows = admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND application_name = %s",
+            [name, application],
+        ).fetchall()
+    assert rows
+    assert all(row[0] for row in rows)
+
+
+def test_a_client_that_leaves_is_forgotten(world: World, served: Served) -> None:
+    world.user("wang")
+    client = served.client(world.conn, "wang")
+    with listening(client), listening(client):
+        assert served.app.state.feed.clients == 2
+    wait_until(lambda: served.app.state.feed.clients == 0)
+
+
+def test_the_snapshot_says_what_time_it_is_and_is_not_kept_by_caches(world: World, served: Served) -> None:
+    world.user("wang")
+    answer = served.client(world.conn, "wang").get("/api/v1/live/snapshot")
+    assert answer.headers["cache-control"] == "no-store"
+    body = answer.json()
+    assert abs(datetime.fromisoformat(body["now"]) - datetime.now(UTC)) < timedelta(seconds=60)
+    assert (body["seq"], body["incidents"], body["alarms"]) == (0, [], [])
+
+
+def test_a_stream_without_a_place_to_begin_is_refused(world: World, served: Served) -> None:
+    world.user("wang")
+    client = served.client(world.conn, "wang")
+    for query in ({}, {"after": "-1"}, {"after": "x"}, {"after": str(2**63)}):
+        assert client.get("/api/v1/live", params=query).status_code == 422
+    assert client.get("/api/v1/live", headers={"Last-Event-ID": "x"}).status_code == 422
+
+
+def test_changes_arrive_at_once(world: World, intake: Intake, served: Served, seen: Seen) -> None:
+    """By the notification, not by the poll that is there in case one gets lost."""
+    world.user("wang")
+    world.device("pir-1", site=world.site())
+    delays = []
+    with listening(served.client(world.conn, "wang")) as listener:
+        for n in range(10):
+            intake.accept(says("pir-1", "130", at=NIGHT + timedelta(seconds=n)))
+            stored = time.monotonic()
+            listener.hears(last_seq(seen))
+            delays.append(time.monotonic() - stored)
+    assert sorted(delays)[7] < live.POLL_S / 4
