@@ -1,0 +1,165 @@
+"""The command map as people use it: the real API, a database of the test's own, Debian's Chromium.
+
+Every page is watched: a request to another host, an error on the console (a broken content security policy shows there)
+or an exception in a script fails the test that caused it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
+
+from api.auth.dependencies import COOKIE
+from tests.browser.town import Town
+from tests.integration.conftest import (
+    api_conn,
+    broker,
+    database_url,
+    intake_conn,
+    owner_conn,
+    run_dir,
+    served,
+    servers,
+    settings,
+)
+from tests.integration.serving import Served
+
+__all__ = [
+    "api_conn",
+    "broker",
+    "database_url",
+    "intake_conn",
+    "owner_conn",
+    "run_dir",
+    "served",
+    "servers",
+    "settings",
+]
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
+DESKTOP, PHONE = (1280, 800), (390, 844)
+
+# Asking who is signed in is answered with 401 while nobody is; the browser logs that by itself.
+NOBODY_SIGNED_IN = re.compile(r"status of 401 .*")
+Open = Callable[..., Page]
+
+expect.set_options(timeout=20_000)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests; each test has contexts of its own in it."""
+    assert (ROOT / "map_ui/dist/index.html").is_file(), "the map is not built: npm run build in map_ui/"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def town(owner_conn: psycopg.Connection[Any], intake_conn: psycopg.Connection[Any]) -> Town:
+    """A small town with households, a shop and a building, and the words to raise alarms in it."""
+    return Town(owner_conn, intake_conn)
+
+
+class Watched:
+    """A browser context whose pages are watched."""
+
+    def __init__(self, context: BrowserContext, host: str) -> None:
+        self.context = context
+        self.host = host
+        self.wrong: list[str] = []
+        self.expected: list[re.Pattern[str]] = [NOBODY_SIGNED_IN]
+        """Errors on the console that the test causes on purpose."""
+        context.on("request", self._request)
+        context.on("console", self._console)
+        context.on("weberror", lambda error: self.wrong.append(f"exception: {error.error}"))
+
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith((self.host, "blob:", "data:")):
+            self.wrong.append(f"a request to another host: {request.url}")
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not any(
+            known.search(message.text) for known in self.expected
+        ):
+            self.wrong.append(f"console {message.type}: {message.text}")
+
+
+@pytest.fixture
+def browse(chromium: Browser, served: Served) -> Iterator[Callable[..., Watched]]:
+    """Makes a watched browser context; nothing may have gone wrong in it by the end of the test."""
+    made: list[Watched] = []
+
+    def make(
+        size: tuple[int, int] = DESKTOP, language: str = "en", theme: str = "dark", url: str | None = None
+    ) -> Watched:
+        context = chromium.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            locale={"en": "en-GB", "zh": "zh-CN"}[language],
+            color_scheme="light" if theme == "light" else "dark",
+            reduced_motion="reduce",
+        )
+        context.add_init_script(
+            "if (location.protocol === 'http:') "
+            f"localStorage.getItem('lianfang.locale') ?? localStorage.setItem('lianfang.locale', '{language}')"
+        )
+        context.set_default_timeout(20_000)
+        made.append(Watched(context, url or served.url))
+        return made[-1]
+
+    yield make
+    wrong = [line for watched in made for line in watched.wrong]
+    for watched in made:
+        watched.context.close()
+    assert wrong == []
+
+
+@pytest.fixture
+def sign_in(
+    browse: Callable[..., Watched], served: Served, town: Town, owner_conn: psycopg.Connection[Any]
+) -> Open:
+    """Opens the map as the dispatcher Li (or ``user``), by cookie, and waits until the queue is there."""
+
+    def open_page(user: str = "li", watched: Watched | None = None, **how: Any) -> Page:
+        where = watched or browse(**how)
+        where.context.add_cookies(
+            [
+                {
+                    "name": COOKIE,
+                    "value": served.token(owner_conn, user),
+                    "url": where.host,
+                    "sameSite": "Strict",
+                }
+            ]
+        )
+        page = where.context.new_page()
+        page.goto(where.host)
+        page.wait_for_selector("lf-queue .empty, lf-queue .rows")
+        return page
+
+    return open_page

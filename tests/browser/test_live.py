@@ -1,0 +1,168 @@
+"""The picture is live, says so when it is not, and catches up."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import httpx
+import psycopg
+import pytest
+from playwright.sync_api import expect
+
+from api.auth.dependencies import COOKIE
+from api.embedded.ports import any_free
+from api.settings import Settings
+from tests.browser.conftest import Open
+from tests.browser.town import Town
+from tests.integration.serving import serve, wait_until
+
+
+def test_an_alarm_appears_without_a_refresh_in_the_queue_and_on_the_map(sign_in: Open, town: Town) -> None:
+    town.house("Wang's house", "panic-1", "panic_button")
+    page = sign_in()
+    expect(page.get_by_text("Nothing is open")).to_be_visible()
+    incident = town.hears("panic-1", "120")
+    row = page.locator(f"lf-queue li[data-id='{incident}']")
+    expect(row).to_contain_text("Wang's house")
+    expect(page.locator("lf-announcer")).to_contain_text("New incident, priority 1, Panic, Wang's house")
+    expect(page.locator("lf-top-line")).to_contain_text("1 new")
+    page.wait_for_function(
+        "id => document.querySelector('lf-app').shadowRoot.querySelector('lf-map').map"
+        ".querySourceFeatures('urgent').some(feature => feature.properties.id === id)",
+        arg=incident,
+    )
+
+
+def test_what_another_desk_does_is_seen_here(sign_in: Open, town: Town, served, owner_conn) -> None:
+    town.house("Wang's house", "pir-1")
+    incident = town.hears("pir-1", "130")
+    town.world.user("zhao")
+    page = sign_in()
+    row = page.locator(f"lf-queue li[data-id='{incident}']")
+    expect(row).to_contain_text("new")
+    client = served.client(owner_conn, "zhao")
+    client.post(f"/api/v1/incidents/{incident}/acknowledge", json={}).raise_for_status()
+    expect(row).to_contain_text("zhao has it")
+    client.post(
+        f"/api/v1/incidents/{incident}/close", json={"disposition": "actual", "text": ""}
+    ).raise_for_status()
+    expect(row).to_have_count(0)
+
+
+def test_many_tabs_take_one_connection(
+    sign_in: Open, town: Town, settings: Settings, browse, owner_conn
+) -> None:
+    """Six tabs of a browser, one stream: the server counts."""
+    streams: list[str] = []
+
+    def count(app) -> None:
+        stream = app.state
+
+        class Counting:
+            def __init__(self, inner) -> None:
+                self.inner = inner
+
+            async def __call__(self, scope, receive, send) -> None:
+                if scope["type"] == "http" and scope["path"] == "/api/v1/live":
+                    streams.append(scope["query_string"].decode())
+                await self.inner(scope, receive, send)
+
+        assert stream is not None
+        app.add_middleware(Counting)
+
+    town.house("Wang's house", "pir-1")
+    with serve(settings, prepare=count) as served:
+        watched = browse(url=served.url)
+        watched.context.add_cookies(
+            [{"name": COOKIE, "value": served.token(owner_conn, "li"), "url": served.url}]
+        )
+        pages = [watched.context.new_page() for _ in range(4)]
+        for page in pages:
+            page.goto(served.url)
+            expect(page.locator("lf-top-line")).to_contain_text("Live")
+        incident = town.hears("pir-1", "130")
+        for page in pages:
+            expect(page.locator(f"lf-queue li[data-id='{incident}']")).to_be_visible()
+        assert len(streams) == 1
+        watched.context.close()
+
+
+class Process:
+    """The API as a process of its own, on a port that it keeps."""
+
+    def __init__(self, settings: Settings, folder: str) -> None:
+        self.port = any_free("127.0.0.1")
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.folder = folder
+        self.environment = os.environ | {
+            "LIANFANG_DATABASE_URL": str(settings.database_url),
+            "LIANFANG_MQTT_URL": str(settings.mqtt_url),
+            "LIANFANG_VAR_DIR": str(settings.var_dir),
+            "LIANFANG_HTTP_PORT": str(self.port),
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen([sys.executable, "-m", "api.cli", "serve"], env=self.environment)
+        wait_until(self.answers, 30, "the API")
+
+    def answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, "the API went down by itself"
+        try:
+            return httpx.get(f"{self.url}/healthz", timeout=2).is_success
+        except httpx.TransportError:
+            return False
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+
+@pytest.fixture
+def process(settings: Settings, tmp_path) -> Iterator[Process]:
+    one = Process(settings, str(tmp_path))
+    one.start()
+    yield one
+    one.kill()
+
+
+def test_a_lost_connection_is_said_at_once_and_what_came_meanwhile_is_marked(
+    process: Process, browse, town: Town, served, owner_conn: psycopg.Connection
+) -> None:
+    town.house("Wang's house", "pir-1")
+    town.house("Zhao's house", "pir-2")
+    before = town.hears("pir-1", "130")
+    watched = browse(url=process.url)
+    watched.expected.append(
+        re.compile(r"ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|Failed to load resource")
+    )
+    watched.context.add_cookies(
+        [{"name": COOKIE, "value": served.token(owner_conn, "li"), "url": process.url}]
+    )
+    page = watched.context.new_page()
+    page.goto(process.url)
+    expect(page.locator("lf-top-line")).to_contain_text("Live")
+    page.evaluate("window.stillTheSamePage = true")
+
+    process.kill()
+    banner = page.locator("lf-live-banner")
+    expect(banner).to_contain_text("Connection lost")
+    expect(page.locator("lf-top-line .link")).to_contain_text("Lost")
+    expect(page.locator(f"lf-queue li[data-id='{before}']")).to_contain_text("Wang's house")
+    meanwhile = town.hears("pir-2", "130")
+
+    process.start()
+    row = page.locator(f"lf-queue li[data-id='{meanwhile}']")
+    expect(row).to_contain_text("Changed while disconnected", timeout=20_000)
+    expect(banner).to_contain_text("1 incident changed meanwhile")
+    expect(page.locator(f"lf-queue li[data-id='{before}'] .mark")).to_have_count(0)
+    banner.get_by_role("button", name="Dismiss").click()
+    expect(row.locator(".mark")).to_have_count(0)
+    assert page.evaluate("window.stillTheSamePage") is True

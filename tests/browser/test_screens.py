@@ -1,0 +1,149 @@
+"""Every screen, both languages, desktop and phone, dark and light: accessible, and nothing clipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import DESKTOP, PHONE, ROOT, Open
+from tests.browser.town import Town
+
+AXE = Path(ROOT / "map_ui/node_modules/axe-core/axe.min.js")
+TABS = {"en": ("Queue", "Map", "Case"), "zh": ("列表", "地图", "警情")}
+
+CLIPPED = """() => {
+    const clipped = [];
+    const visit = (root) => {
+        for (const element of root.querySelectorAll('*')) {
+            if (element.shadowRoot) visit(element.shadowRoot);
+            if (!element.matches('button, label, h1, h2, h3, legend, dt, .note, .link, kbd, summary')) continue;
+            const style = getComputedStyle(element);
+            if (element.classList.contains('heard') || style.visibility === 'hidden' || !element.offsetParent) continue;
+            // What may be long is cut with an ellipsis and has its whole text in its title.
+            if (element.closest('.open') || style.textOverflow === 'ellipsis') continue;
+            const box = element.getBoundingClientRect();
+            if (box.width < 2) continue;
+            if (element.scrollWidth > element.clientWidth + 1 && style.overflow !== 'visible')
+                clipped.push(element.textContent.trim());
+            if (box.right > innerWidth + 1) clipped.push('beyond the edge: ' + element.textContent.trim());
+        }
+    };
+    visit(document);
+    return clipped;
+}"""
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds, with where."""
+    # Through the debugger, which the content security policy does not stop.
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{one['id']}: {one['help']}: {[node['target'] for node in one['nodes'][:3]]}"
+        for one in found["violations"]
+    ]
+
+
+def accessible(page: Page) -> None:
+    assert violations(page) == []
+    assert page.evaluate(CLIPPED) == []
+
+
+@pytest.fixture
+def busy(town: Town) -> Town:
+    """One of each: grave, trivial, taken, without a place, with a very long name."""
+    town.house("Wang's house", "panic-1", "panic_button")
+    town.house(
+        "The house with the very long name behind the old mill at the end of the lower village road", "pir-1"
+    )
+    town.house("Zhao's house", "pir-2")
+    town.house("Somewhere", "pir-3", village=None)
+    town.hears("pir-1", "130", ago_s=200)
+    town.hears("pir-2", "137", ago_s=100)
+    town.hears("pir-3", "130", ago_s=20)
+    town.hears("panic-1", "120")
+    return town
+
+
+Variant = Callable[..., Page]
+VARIANTS = [
+    pytest.param(size, language, theme, id=f"{name}-{language}-{theme}")
+    for name, size in (("desktop", DESKTOP), ("phone", PHONE))
+    for language in ("en", "zh")
+    for theme in ("dark", "light")
+]
+
+
+@pytest.mark.parametrize(("size", "language", "theme"), VARIANTS)
+def test_every_screen_is_accessible_and_whole(
+    sign_in: Open, browse, busy: Town, served, size, language, theme
+) -> None:
+    phone = size == PHONE
+    signed_out = browse(size=size, language=language, theme=theme).context.new_page()
+    signed_out.goto(served.url)
+    expect(signed_out.locator("lf-sign-in button[type=submit]")).to_be_visible()
+    accessible(signed_out)
+
+    page = sign_in(size=size, language=language, theme=theme)
+    expect(page.locator("lf-queue li")).to_have_count(4)
+    accessible(page)
+
+    page.locator("lf-queue li .open").first.click()
+    expect(page.locator("lf-detail .timeline")).to_be_visible()
+    accessible(page)
+    for action in ("dispatch", "verify", "close"):
+        page.locator(f"lf-actions [data-action={action}]").click()
+        expect(page.locator("lf-actions form")).to_be_visible()
+        accessible(page)
+    page.locator("lf-contact button").click()
+    accessible(page)
+
+    if phone:
+        page.locator("lf-tabs").get_by_role("button", name=TABS[language][1]).click()
+    page.locator("lf-map lf-legend summary").click()
+    page.locator("lf-map lf-no-place summary").click()
+    accessible(page)
+
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.keyboard.press("r")
+    expect(page.locator("lf-report form")).to_be_visible()
+    accessible(page)
+    page.keyboard.press("Escape")
+    page.locator("lf-top-line .who").click()
+    accessible(page)
+    page.locator("lf-top-line .who").click()
+    page.keyboard.press("?")
+    accessible(page)
+
+
+def test_an_empty_queue_is_a_calm_word(sign_in: Open, town: Town) -> None:
+    page = sign_in()
+    expect(page.locator("lf-queue .empty")).to_have_text("Nothing is open")
+    accessible(page)
+
+
+def test_the_queue_is_a_list_for_those_who_hear_it(sign_in: Open, busy: Town) -> None:
+    page = sign_in()
+    expect(page.get_by_role("list", name="Queue").get_by_role("listitem")).to_have_count(4)
+    first = page.get_by_role("list", name="Queue").get_by_role("listitem").first
+    expect(first).to_have_attribute("aria-setsize", "4")
+    expect(first.get_by_role("button")).to_contain_text("1 Life")
+
+
+def test_thousands_of_rows_stay_a_few_in_the_page(sign_in: Open, town: Town) -> None:
+    town.owner.execute(
+        "INSERT INTO incidents (source, state, category, priority, opened_at, last_alarm_at)"
+        " SELECT 'device', 'new', 'burglary', 3, now() - n * interval '1 second', now() FROM generate_series(1, 10000) n"
+    )
+    town.owner.commit()
+    page = sign_in()
+    expect(page.locator("lf-top-line .counts")).to_contain_text("10,000 new")
+    rows = page.locator("lf-queue li")
+    assert rows.count() < 60
+    page.locator("lf-queue .scroll").evaluate("at => { at.scrollTop = at.scrollHeight; }")
+    expect(rows.last).to_have_attribute("aria-posinset", "10000")
+    assert rows.count() < 60

@@ -1,0 +1,58 @@
+"""Signing in and out; what is remembered; who may see nothing."""
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Open
+from tests.browser.town import PASSWORD, Town
+
+
+def test_a_wrong_password_is_told_beside_the_field_and_the_right_one_opens_the_map(
+    browse, served, town
+) -> None:
+    page = browse().context.new_page()
+    page.goto(served.url)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_have_text("Enter your user name and password.")
+    page.get_by_label("User name").fill("li")
+    page.get_by_label("Password").fill("wrong")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text("User name or password is wrong. Please try again.")
+    expect(page.get_by_label("Password")).to_be_focused()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Nothing is open")).to_be_visible()
+    expect(page.locator("lf-top-line")).to_contain_text("Li Jiejing")
+
+
+def test_signing_out_in_one_tab_ends_all_tabs(sign_in: Open, town: Town) -> None:
+    first = sign_in()
+    second = first.context.new_page()
+    second.goto(first.url)
+    expect(second.get_by_text("Nothing is open")).to_be_visible()
+    first.get_by_role("button", name="Li Jiejing").click()
+    first.get_by_role("button", name="Sign out").click()
+    for page in (first, second):
+        expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_language_and_appearance_are_kept(sign_in: Open) -> None:
+    page = sign_in()
+    page.get_by_role("button", name="Li Jiejing").click()
+    page.get_by_label("Language").select_option("zh")
+    page.get_by_label("外观").select_option("light")
+    page.reload()
+    expect(page.get_by_text("目前没有未结警情")).to_be_visible()
+    assert page.evaluate("document.documentElement.lang") == "zh-CN"
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
+
+
+def test_who_may_see_no_incident_is_told_whom_to_ask(browse, served, town, owner_conn) -> None:
+    town.world.user("auditor", role="auditor")
+    watched = browse()
+    watched.context.add_cookies(
+        [{"name": "lianfang_session", "value": served.token(owner_conn, "auditor"), "url": served.url}]
+    )
+    page = watched.context.new_page()
+    page.goto(served.url)
+    expect(page.get_by_role("heading", name="No right to answer alarms")).to_be_visible()
+    expect(page.get_by_text("Ask your administrator")).to_be_visible()
