@@ -276,7 +276,9 @@ def test_the_document_shows_the_rates_that_are_played() -> None:
 
 
 def test_the_commands_in_the_document_are_understood() -> None:
-    commands = re.findall(r"^\./run lianfang simulate\b([^#\n]*)", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    commands = re.findall(
+        r"^\./run lianfang simulate\b([^#\n]*)", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert len(commands) >= 4
     for command in commands:
         assert parser().parse_args(command.split()).scenario in SCENARIOS
