@@ -38,7 +38,8 @@ class Served:
         self._clients.append(client)
         return client
 
-    def token(self, conn: psycopg.Connection[Any], username: str, lifetime: timedelta | None = None) -> str:
+    @staticmethod
+    def token(conn: psycopg.Connection[Any], username: str, lifetime: timedelta | None = None) -> str:
         """A bearer token, without the second that checking a password takes. ``conn``: as the owner."""
         token = secrets.token_urlsafe(16)
         expires_at = datetime.now(UTC) + (lifetime or timedelta(hours=1))
