@@ -109,7 +109,7 @@ def test_sites_of_a_tile_are_those_in_scope_and_flats_stay_apart(demo_conn: psyc
         (COUNTY,),
     ).fetchone()
     assert flat is not None
-    address = tile_at(*flat, 14)
+    address = tile_at(flat[0], flat[1], 14)
     everything = _features(
         demo_conn, "sites", _user(demo_conn, "a", ("dispatcher", "411200000000", None)), address
     )

@@ -1,0 +1,369 @@
+"""Brings an operator's own divisions, boundaries, sites and devices in, and says row by row what it refused and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from psycopg import Connection, Cursor
+from psycopg.rows import tuple_row
+
+from gis import coordinates, divisions
+from gis.load_rows import (
+    DEVICE_KINDS,
+    SITE_KINDS,
+    Known,
+    Refusal,
+    Rows,
+    Wrong,
+    device_id,
+    division_code,
+    named_crs,
+    phone,
+    positions,
+)
+from gis.sql import load_statements
+from gis.tables import LoadError, Table
+from gis.tiles import refresh_shapes
+from gis.wkb import ewkb
+
+SQL = load_statements(Path(__file__).with_suffix(".sql"))
+WHAT = ("divisions", "boundaries", "sites", "devices")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """How a file is to be read."""
+
+    crs: str | None = None
+    """Coordinate system, over what the file says."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Our column -> the file's heading."""
+    all_or_nothing: bool = False
+    source: str = ""
+    """Where it comes from, kept with boundaries and in devices' history."""
+    protocols: Sequence[str] = ("lianfang",)
+    """Protocols that a device may speak."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loaded:
+    """What became of a file."""
+
+    read: int
+    added: int
+    changed: int
+    refused: list[Refusal]
+    stored: bool = True
+    """False: nothing was loaded."""
+
+    @property
+    def same(self) -> int:
+        """Rows that were there already, just so."""
+        if not self.stored:
+            return 0
+        return self.read - self.added - self.changed - len({one.row for one in self.refused})
+
+
+def load(
+    conn: Connection[Any],
+    what: str,
+    table: Table,
+    options: Options,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Loaded:
+    """Load a table as ``what`` (one of ``WHAT``) on an owner's connection, in one transaction.
+
+    A row whose key is there already updates it. Refused rows are left out; with ``all_or_nothing`` one is enough for
+    nothing to be loaded. Raises LoadError where the file as a whole cannot be used.
+    """
+    rows = Rows(table, options.columns)
+    with conn.transaction(), conn.cursor(row_factory=tuple_row) as cursor:
+        progress(f"checking {len(table):,} rows")
+        good = _CHECKS[what](cursor, rows, options)
+        rows.refused.sort(key=lambda one: one.row)
+        if not good or (options.all_or_nothing and rows.refused):
+            return Loaded(read=len(table), added=0, changed=0, refused=rows.refused, stored=False)
+        progress(f"storing {len(good):,} {what}")
+        cursor.execute(SQL[f"stage_{what}"])
+        with cursor.copy(SQL["copy"]) as copy:
+            for row in good:
+                copy.write_row(row)
+        cursor.execute(SQL["ready"])
+        added, changed = _STORES[what](conn, cursor, options, progress)
+        cursor.execute(SQL["unstage"])
+    return Loaded(read=len(table), added=added, changed=changed, refused=rows.refused)
+
+
+def _check_divisions(cursor: Cursor[tuple[Any, ...]], rows: Rows, options: Options) -> list[tuple[Any, ...]]:
+    rows.need("code", "name")
+    seen = _Seen(rows, "code")
+
+    def check(row: int) -> tuple[Any, ...]:
+        code = division_code(rows, row, "code")
+        if code is None:
+            raise Wrong(rows.heading("code"), "", "is empty; every division has a code")
+        seen.once(row, code)
+        name = rows.text(row, "name", 100, needed=True)
+        return row, code, int(divisions.tier(code)), name, rows.text(row, "name_latin", 100)
+
+    return rows.each(check)
+
+
+def _check_boundaries(cursor: Cursor[tuple[Any, ...]], rows: Rows, options: Options) -> list[tuple[Any, ...]]:
+    rows.need("code")
+    shapes = rows.table.geometry
+    if shapes is None:
+        raise LoadError("a CSV has no boundaries: bring a GeoPackage, GeoJSON or Shapefile")
+    crs = named_crs(rows.table, options.crs)
+    known = {code for (code,) in cursor.execute(SQL["known_divisions"])}
+    seen = _Seen(rows, "code")
+
+    def check(row: int) -> tuple[Any, ...]:
+        code = division_code(rows, row, "code")
+        if code is None:
+            raise Wrong(rows.heading("code"), "", "is empty; it says which division this is the boundary of")
+        if code not in known:
+            raise Wrong(rows.heading("code"), code, "is no division in force; load divisions first")
+        seen.once(row, code)
+        return row, code, ewkb(_ground(shapes[row], crs))
+
+    return rows.each(check)
+
+
+def _ground(shape: Any, crs: str) -> shapely.MultiPolygon:
+    """A boundary in WGS 84, mended where that changes nothing. Raises Wrong."""
+    if shape is None or shape.is_empty or not isinstance(shape, shapely.Polygon | shapely.MultiPolygon):
+        kind = "" if shape is None else shape.geom_type
+        raise Wrong("geometry", kind, "is no boundary: a polygon or multipolygon is right")
+    flat = shapely.force_2d(shape)
+    moved = shapely.transform(flat, lambda xy: np.column_stack(coordinates.to_wgs84(xy[:, 0], xy[:, 1], crs)))
+    for lon, lat in shapely.get_coordinates(moved)[:: max(1, shapely.get_num_coordinates(moved) // 50)]:
+        wrong = coordinates.problem(float(lon), float(lat))
+        if wrong is not None:
+            raise Wrong("geometry", f"{lon:g}, {lat:g}", wrong)
+    if not moved.is_valid:
+        why = shapely.is_valid_reason(moved)
+        mended = shapely.make_valid(moved, method="structure")
+        parts = [one for one in shapely.get_parts(mended) if isinstance(one, shapely.Polygon)]
+        moved = shapely.MultiPolygon(parts)
+        if moved.is_empty or abs(moved.area - abs(flat.area)) > 0.001 * moved.area:
+            raise Wrong(
+                "geometry", shape.geom_type, f"is not valid ({why}); mend it first, for instance in QGIS"
+            )
+    return moved if isinstance(moved, shapely.MultiPolygon) else shapely.MultiPolygon([moved])
+
+
+def _check_sites(cursor: Cursor[tuple[Any, ...]], rows: Rows, options: Options) -> list[tuple[Any, ...]]:
+    rows.need("external_ref", "kind", "name")
+    known = _known(cursor)
+    placed = rows.table.geometry is not None or rows.has("lon")
+    if not placed and not rows.has("village"):
+        raise LoadError(
+            "the file says no place: it needs lon and lat, a geometry, or a village. Say --column lon=..."
+        )
+    crs = named_crs(rows.table, options.crs) if placed else coordinates.WGS84
+    lon, lat, misplaced = positions(rows, crs, known.bounds, needed=not rows.has("village"))
+    seen = _Seen(rows, "external_ref")
+
+    def check(row: int) -> tuple[Any, ...]:
+        ref = rows.text(row, "external_ref", needed=True)
+        assert ref is not None
+        kind = rows.choice(row, "kind", SITE_KINDS, "kind of site")
+        name = rows.text(row, "name", needed=True)
+        address, unit = rows.text(row, "address", 300) or "", rows.text(row, "unit", 60) or ""
+        village = division_code(rows, row, "village")
+        if village is not None and village not in known.divisions:
+            raise Wrong(rows.heading("village"), village, "is no division in force; load divisions first")
+        here = not np.isnan(lon[row])
+        if not here and village is None:
+            raise Wrong(
+                rows.heading("village"),
+                "",
+                "is empty, and there is no position either; one of them is needed",
+            )
+        organisation = rows.optional(
+            row, "organisation", known.organisations, "organisation that is known here"
+        )
+        number = phone(rows, row)
+        person = rows.text(row, "contact_name", 100) or (name if number else None)
+        seen.once(row, ref)
+        return (row, ref, kind, name, address, unit, float(lon[row]) if here else None,
+                float(lat[row]) if here else None, crs, village, organisation, person, number)  # fmt: skip
+
+    return rows.each(check, skip=misplaced)
+
+
+def _check_devices(cursor: Cursor[tuple[Any, ...]], rows: Rows, options: Options) -> list[tuple[Any, ...]]:
+    rows.need("device_id", "kind")
+    placed = rows.table.geometry is not None or rows.has("lon")
+    crs = named_crs(rows.table, options.crs) if placed else coordinates.WGS84
+    known = _known_to_devices(cursor, rows, options)
+    lon, lat, misplaced = positions(rows, crs, known.bounds, needed=False)
+    protocols = {name: name for name in known.protocols}
+    seen, children = _Seen(rows, "device_id"), _Seen(rows, "external_id")
+
+    def check(row: int) -> tuple[Any, ...]:
+        name = device_id(rows, row, "device_id")
+        assert name is not None
+        kind = rows.choice(row, "kind", DEVICE_KINDS, "kind of device")
+        protocol = rows.optional(row, "protocol", protocols, "protocol that is spoken here") or "lianfang"
+        gateway = device_id(rows, row, "gateway", needed=False)
+        child = rows.text(row, "external_id")
+        if (gateway is None) != (child is None):
+            missing = "gateway" if gateway is None else "external_id"
+            raise Wrong(
+                rows.heading(missing),
+                "",
+                "is empty: a device behind a gateway needs the gateway and its name there",
+            )
+        if gateway is not None and child is not None:
+            if known.gateways.get(gateway) != "gateway":
+                raise Wrong(rows.heading("gateway"), gateway, "is no gateway, neither here nor in this file")
+            owner = known.children.get((gateway, child))
+            if owner not in (None, name):
+                raise Wrong(
+                    rows.heading("external_id"), child, f"belongs to the device {owner} behind that gateway"
+                )
+            children.once(row, f"{gateway} / {child}")
+        site = rows.optional(row, "site", known.sites, "site that is known here; load sites first")
+        organisation = rows.optional(
+            row, "organisation", known.organisations, "organisation that is known here"
+        )
+        seen.once(row, name)
+        here = not np.isnan(lon[row])
+        return (row, name, kind, rows.text(row, "name") or "", protocol, gateway, child, site, organisation,
+                rows.text(row, "zone", 40) or "", float(lon[row]) if here else None,
+                float(lat[row]) if here else None, crs if here else coordinates.WGS84)  # fmt: skip
+
+    return rows.each(check, skip=misplaced)
+
+
+class _Seen:
+    """Keys of a file, to find the second of two."""
+
+    def __init__(self, rows: Rows, column: str) -> None:
+        self._rows = rows
+        self._column = column
+        self._first: dict[str, int] = {}
+
+    def once(self, row: int, key: str) -> None:
+        """Raises Wrong if the key was seen in an earlier row."""
+        first = self._first.setdefault(key, row)
+        if first != row:
+            number = first + self._rows.table.first_row
+            raise Wrong(
+                self._rows.heading(self._column), key, f"stands in row {number} already; it may stand once"
+            )
+
+
+def _known(cursor: Cursor[tuple[Any, ...]]) -> Known:
+    box = cursor.execute(SQL["city"]).fetchone()
+    return Known(
+        bounds=None if box is None else (box[0], box[1], box[2], box[3]),
+        organisations=dict(cursor.execute(SQL["organisations"]).fetchall()),
+        divisions=frozenset(code for (code,) in cursor.execute(SQL["known_divisions"])),
+    )
+
+
+def _known_to_devices(cursor: Cursor[tuple[Any, ...]], rows: Rows, options: Options) -> Known:
+    count = range(len(rows.table))
+    known = _known(cursor)
+    refs = sorted({text for row in count if (text := _quietly(rows, row, "site"))})
+    gateways = sorted({text for row in count if (text := _quietly(rows, row, "gateway"))})
+    in_file = {
+        name: DEVICE_KINDS.get(_quietly(rows, row, "kind") or "", "")
+        for row in count
+        if (name := _quietly(rows, row, "device_id"))
+    }
+    taken = cursor.execute(SQL["taken_children"], {"gateways": gateways}).fetchall()
+    return Known(
+        bounds=known.bounds,
+        organisations=known.organisations,
+        sites=dict(cursor.execute(SQL["known_sites"], {"refs": refs}).fetchall()),
+        gateways=dict(cursor.execute(SQL["known_devices"], {"ids": gateways}).fetchall()) | in_file,
+        children={(gateway, child): owner for gateway, child, owner in taken},
+        protocols=options.protocols,
+    )
+
+
+def _quietly(rows: Rows, row: int, name: str) -> str | None:
+    """A value for looking things up; what is wrong with it is said later."""
+    try:
+        return rows.text(row, name)
+    except Wrong:
+        return None
+
+
+def _store_divisions(
+    conn: Connection[Any], cursor: Cursor[tuple[Any, ...]], options: Options, progress: Callable[[str], None]
+) -> tuple[int, int]:
+    counts = _pair(cursor, "store_divisions", {"source": options.source})
+    cursor.execute(SQL["link_parents"])
+    cursor.execute(SQL["new_versions"], {"layers": ["divisions"]})
+    return counts
+
+
+def _store_boundaries(
+    conn: Connection[Any], cursor: Cursor[tuple[Any, ...]], options: Options, progress: Callable[[str], None]
+) -> tuple[int, int]:
+    counts = _pair(cursor, "store_boundaries", {"source": options.source})
+    progress("simplifying boundaries for the map")
+    refresh_shapes(conn)
+    progress("joining sites and devices to the new boundaries")
+    cursor.execute(SQL["place_all"])
+    cursor.execute(SQL["place_all_devices"])
+    cursor.execute(SQL["new_versions"], {"layers": ["grid_cells"]})
+    return counts
+
+
+def _store_sites(
+    conn: Connection[Any], cursor: Cursor[tuple[Any, ...]], options: Options, progress: Callable[[str], None]
+) -> tuple[int, int]:
+    cursor.execute(SQL["stored_ids"])
+    cursor.execute(SQL["store_sites"])
+    cursor.execute(SQL["store_contacts"])
+    cursor.execute(SQL["place_devices_of_sites"])
+    counts = _pair(cursor, "count_stored", {})
+    cursor.execute(SQL["forget_stored"])
+    cursor.execute(SQL["new_versions"], {"layers": ["sites"]})
+    return counts
+
+
+def _store_devices(
+    conn: Connection[Any], cursor: Cursor[tuple[Any, ...]], options: Options, progress: Callable[[str], None]
+) -> tuple[int, int]:
+    cursor.execute(SQL["stored_ids"])
+    for children in (False, True):
+        cursor.execute(SQL["store_devices"], {"children": children})
+    cursor.execute(SQL["place_stored_devices"])
+    cursor.execute(SQL["device_history"], {"source": options.source})
+    counts = _pair(cursor, "count_stored", {})
+    cursor.execute(SQL["forget_stored"])
+    return counts
+
+
+def _pair(
+    cursor: Cursor[tuple[Any, ...]], statement: str, parameters: Mapping[str, object]
+) -> tuple[int, int]:
+    row = cursor.execute(SQL[statement], parameters).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
+_CHECKS = {
+    "divisions": _check_divisions,
+    "boundaries": _check_boundaries,
+    "sites": _check_sites,
+    "devices": _check_devices,
+}
+_STORES = {
+    "divisions": _store_divisions,
+    "boundaries": _store_boundaries,
+    "sites": _store_sites,
+    "devices": _store_devices,
+}

@@ -1,0 +1,180 @@
+-- name: city
+-- The city's bounds, of its own boundary or of all that have one: west, south, east, north.
+SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e)
+  FROM (SELECT ST_Extent(boundary) AS e FROM divisions WHERE valid_to IS NULL AND tier <= 2) b
+ WHERE e IS NOT NULL;
+
+-- name: organisations
+SELECT name, id FROM organisations;
+
+-- name: known_divisions
+SELECT code FROM divisions WHERE valid_to IS NULL;
+
+-- name: known_sites
+SELECT external_ref, id FROM sites WHERE external_ref = ANY (%(refs)s);
+
+-- name: known_devices
+SELECT device_id, kind FROM devices WHERE device_id = ANY (%(ids)s);
+
+-- name: taken_children
+-- Names behind gateways that belong to a device already.
+SELECT g.device_id, d.external_id, d.device_id
+  FROM devices d JOIN devices g ON g.id = d.gateway_id WHERE g.device_id = ANY (%(gateways)s);
+
+-- name: stage_divisions
+CREATE TEMPORARY TABLE staged_load (n bigint, code text, tier smallint, name text, name_latin text) ON COMMIT DROP;
+
+-- name: stage_boundaries
+CREATE TEMPORARY TABLE staged_load (n bigint, code text, boundary geometry) ON COMMIT DROP;
+
+-- name: stage_sites
+CREATE TEMPORARY TABLE staged_load (
+    n bigint, external_ref text, kind text, name text, address text, unit text, lon float8, lat float8, source_crs text,
+    village text, organisation_id bigint, contact_name text, contact_phone text
+) ON COMMIT DROP;
+
+-- name: stage_devices
+CREATE TEMPORARY TABLE staged_load (
+    n bigint, device_id text, kind text, name text, protocol text, gateway text, external_id text, site_id bigint,
+    organisation_id bigint, zone text, lon float8, lat float8, source_crs text
+) ON COMMIT DROP;
+
+-- name: copy
+COPY staged_load FROM STDIN;
+
+-- name: ready
+ANALYZE staged_load;
+
+-- name: unstage
+DROP TABLE staged_load;
+
+-- name: store_divisions
+WITH stored AS (
+    INSERT INTO divisions AS d (code, tier, name, name_latin, source)
+    SELECT code, tier, name, name_latin, %(source)s FROM staged_load ORDER BY tier, code
+        ON CONFLICT (code) WHERE valid_to IS NULL DO UPDATE
+       SET name = excluded.name, name_latin = coalesce(excluded.name_latin, d.name_latin)
+     WHERE (d.name, d.name_latin) IS DISTINCT FROM (excluded.name, coalesce(excluded.name_latin, d.name_latin))
+    RETURNING (xmax = 0) AS is_new
+)
+SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM stored;
+
+-- name: link_parents
+UPDATE divisions d SET parent_id = p.id, parent_code = p.code
+  FROM divisions p
+ WHERE d.valid_to IS NULL AND p.valid_to IS NULL AND p.tier = d.tier - 1
+   AND p.code = rpad(substr(d.code, 1, CASE d.tier WHEN 2 THEN 4 WHEN 3 THEN 6 WHEN 4 THEN 9 END), 12, '0')
+   AND (d.parent_id, d.parent_code) IS DISTINCT FROM (p.id, p.code);
+
+-- name: store_boundaries
+-- Grid cells of a village whose boundary is another one now do not fit any more: they are closed.
+WITH stored AS (
+    UPDATE divisions d
+       SET boundary = s.boundary, label_point = ST_PointOnSurface(s.boundary), synthetic = false, source = %(source)s
+      FROM staged_load s, divisions o
+     WHERE d.code = s.code AND d.valid_to IS NULL AND o.id = d.id
+       AND (d.boundary IS NULL OR d.synthetic OR NOT ST_OrderingEquals(d.boundary, s.boundary))
+    RETURNING d.code, o.boundary IS NULL AS is_new
+), closed AS (
+    UPDATE grid_cells SET valid_to = current_date
+     WHERE valid_to IS NULL AND village IN (SELECT code FROM stored WHERE NOT is_new)
+)
+SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM stored;
+
+-- name: store_sites
+-- A site that is there already is written only where something differs. Its tiers follow from where it stands now.
+WITH stored AS (
+    INSERT INTO sites AS o (external_ref, kind, name, address, unit, position, source_crs, organisation_id,
+                            grid_cell_id, grid_cell, county, township, village)
+    SELECT s.external_ref, s.kind, s.name, s.address, s.unit, point, s.source_crs, s.organisation_id,
+           p.grid_cell_id, p.grid_cell, p.county, p.township, p.village
+      FROM staged_load s
+     CROSS JOIN LATERAL ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326) AS point
+      LEFT JOIN LATERAL place(point, s.village) p ON true
+     ORDER BY s.n
+        ON CONFLICT (external_ref) DO UPDATE
+       SET kind = excluded.kind, name = excluded.name, address = excluded.address, unit = excluded.unit,
+           position = excluded.position, source_crs = excluded.source_crs,
+           organisation_id = coalesce(excluded.organisation_id, o.organisation_id),
+           grid_cell_id = excluded.grid_cell_id, grid_cell = excluded.grid_cell, county = excluded.county,
+           township = excluded.township, village = excluded.village, retired_at = NULL,
+           version = o.version + 1, updated_at = now()
+     WHERE (o.kind, o.name, o.address, o.unit, o.position::bytea, o.source_crs, o.organisation_id, o.grid_cell_id,
+            o.county, o.township, o.village, o.retired_at)
+           IS DISTINCT FROM
+           (excluded.kind, excluded.name, excluded.address, excluded.unit, excluded.position::bytea, excluded.source_crs,
+            coalesce(excluded.organisation_id, o.organisation_id), excluded.grid_cell_id, excluded.county,
+            excluded.township, excluded.village, NULL::timestamptz)
+    RETURNING id, (xmax = 0) AS is_new
+)
+INSERT INTO stored_load SELECT id, is_new FROM stored;
+
+-- name: store_contacts
+INSERT INTO contacts (site_id, name, phone, call_order)
+SELECT i.id, s.contact_name, s.contact_phone,
+       1 + coalesce((SELECT max(c.call_order) FROM contacts c WHERE c.site_id = i.id), 0)
+  FROM staged_load s JOIN sites i ON i.external_ref = s.external_ref
+ WHERE s.contact_phone IS NOT NULL
+   AND NOT EXISTS (SELECT FROM contacts c WHERE c.site_id = i.id AND c.phone = s.contact_phone)
+ ORDER BY s.n;
+
+-- name: place_devices_of_sites
+SELECT place_devices(coalesce(array_agg(d.id), '{}'))
+  FROM stored_load l JOIN devices d ON d.site_id = l.id
+ WHERE NOT l.is_new;
+
+-- name: store_devices
+-- Those that speak for themselves first, so that what speaks through them finds them.
+WITH stored AS (
+    INSERT INTO devices AS o (device_id, kind, name, protocol, gateway_id, external_id, site_id, organisation_id, zone,
+                              position, source_crs)
+    SELECT s.device_id, s.kind, s.name, s.protocol, g.id, s.external_id, s.site_id,
+           coalesce(s.organisation_id, i.organisation_id), s.zone,
+           ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326), s.source_crs
+      FROM staged_load s
+      LEFT JOIN devices g ON g.device_id = s.gateway
+      LEFT JOIN sites i ON i.id = s.site_id
+     WHERE (s.gateway IS NOT NULL) = %(children)s
+     ORDER BY s.n
+        ON CONFLICT (device_id) DO UPDATE
+       SET kind = excluded.kind, name = excluded.name, protocol = excluded.protocol, gateway_id = excluded.gateway_id,
+           external_id = excluded.external_id, site_id = excluded.site_id,
+           organisation_id = excluded.organisation_id, zone = excluded.zone, position = excluded.position,
+           source_crs = excluded.source_crs, version = o.version + 1, updated_at = now()
+     WHERE (o.kind, o.name, o.protocol, o.gateway_id, o.external_id, o.site_id, o.organisation_id, o.zone,
+            o.position::bytea, o.source_crs)
+           IS DISTINCT FROM
+           (excluded.kind, excluded.name, excluded.protocol, excluded.gateway_id, excluded.external_id, excluded.site_id,
+            excluded.organisation_id, excluded.zone, excluded.position::bytea, excluded.source_crs)
+    RETURNING id, (xmax = 0) AS is_new
+)
+INSERT INTO stored_load SELECT id, is_new FROM stored;
+
+-- name: stored_ids
+CREATE TEMPORARY TABLE stored_load (id bigint, is_new boolean) ON COMMIT DROP;
+
+-- name: place_stored_devices
+SELECT place_devices(coalesce(array_agg(id), '{}')) FROM stored_load;
+
+-- name: device_history
+INSERT INTO device_history (device_id, action, reason, after)
+SELECT d.id, CASE WHEN l.is_new THEN 'registered' ELSE 'changed' END, %(source)s,
+       jsonb_build_object('kind', d.kind, 'site_id', d.site_id, 'position', lon_lat(d.position),
+                          'organisation_id', d.organisation_id, 'gateway_id', d.gateway_id)
+  FROM stored_load l JOIN devices d ON d.id = l.id;
+
+-- name: count_stored
+SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM stored_load;
+
+-- name: forget_stored
+DROP TABLE stored_load;
+
+-- name: place_all
+-- After boundaries have changed: what stands on the ground is joined again.
+SELECT (SELECT place_sites(array_agg(id)) FROM sites);
+
+-- name: place_all_devices
+SELECT (SELECT place_devices(array_agg(id)) FROM devices);
+
+-- name: new_versions
+UPDATE layer_versions SET version = version + 1 WHERE layer = ANY (%(layers)s);

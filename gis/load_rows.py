@@ -1,0 +1,317 @@
+"""Checks an operator's rows: what can be stored, and of the rest which value is wrong and what would be right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyproj
+
+from gis import coordinates, divisions
+from gis.coordinates import Bounds, CoordinateError
+from gis.tables import LoadError, Table, points_of
+
+CITY_MARGIN_DEG = 0.02
+"""How far outside the city's bounds a point may lie: about 2 km."""
+
+SITE_KINDS = {
+    "household": "household", "农户": "household", "住户": "household", "户": "household",
+    "shop": "shop", "商户": "shop", "店铺": "shop", "key_site": "key_site", "重点部位": "key_site",
+    "compound": "compound", "小区": "compound", "market": "market", "市场": "market",
+    "public_place": "public_place", "公共场所": "public_place",
+}  # fmt: skip
+DEVICE_KINDS = {
+    "infrared_sensor": "infrared_sensor", "红外探测器": "infrared_sensor", "alarm_panel": "alarm_panel",
+    "报警主机": "alarm_panel", "panic_button": "panic_button", "一键报警": "panic_button",
+    "door_contact": "door_contact", "门磁": "door_contact", "smoke_detector": "smoke_detector",
+    "烟感": "smoke_detector", "gas_detector": "gas_detector", "water_detector": "water_detector",
+    "vibration_sensor": "vibration_sensor", "camera": "camera", "摄像机": "camera", "loudspeaker": "loudspeaker",
+    "大喇叭": "loudspeaker", "siren": "siren", "警号": "siren", "tracker": "tracker", "gateway": "gateway",
+    "网关": "gateway", "other": "other",
+}  # fmt: skip
+ALIASES = {
+    "external_ref": ("编号", "唯一编号", "id", "ref"),
+    "kind": ("类型", "类别"),
+    "name": ("名称", "户名", "姓名", "店名"),
+    "address": ("地址", "住址"),
+    "unit": ("单元", "门牌", "房号"),
+    "lon": ("经度", "lng", "longitude", "x"),
+    "lat": ("纬度", "latitude", "y"),
+    "village": ("村", "村代码", "村居代码"),
+    "organisation": ("单位", "机构", "公司"),
+    "contact_name": ("联系人",),
+    "contact_phone": ("电话", "联系电话", "手机"),
+    "code": ("代码", "行政区划代码", "adcode"),
+    "name_latin": ("拼音",),
+    "device_id": ("设备编号", "设备号"),
+    "protocol": ("协议",),
+    "gateway": ("网关编号",),
+    "external_id": ("网关内编号",),
+    "site": ("防范点编号", "site_ref"),
+    "zone": ("防区",),
+}
+"""Other headings that are understood without ``--column``."""
+_DEVICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PHONE = re.compile(r"\+?[0-9][0-9 \-]{4,19}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """Why a row was not loaded."""
+
+    row: int
+    column: str
+    value: str
+    why: str
+    """What is wrong, and what would be right."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """What the database has that rows can name."""
+
+    bounds: Bounds | None = None
+    organisations: Mapping[str, int] = field(default_factory=dict)
+    divisions: frozenset[str] = frozenset()
+    sites: Mapping[str, int] = field(default_factory=dict)
+    gateways: Mapping[str, str] = field(default_factory=dict)
+    """Device id -> kind, of devices named as gateways."""
+    children: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(Gateway, name behind it) -> the device that has it."""
+    protocols: Sequence[str] = ("lianfang",)
+
+
+class Wrong(ValueError):  # noqa: N818 - said of a value, not of the program
+    """A value that cannot be taken."""
+
+    def __init__(self, column: str, value: object, why: str) -> None:
+        super().__init__(why)
+        self.column = column
+        self.value = "" if value is None else str(value)
+        self.why = why
+
+
+class Rows:
+    """A table's columns by our names, and what was found wrong so far."""
+
+    def __init__(self, table: Table, columns: Mapping[str, str]) -> None:
+        self.table = table
+        self.refused: list[Refusal] = []
+        self._names = _headings(table, columns)
+        self._columns = {ours: table.columns[theirs] for ours, theirs in self._names.items()}
+
+    def has(self, name: str) -> bool:
+        """Whether the file has this column."""
+        return name in self._columns
+
+    def need(self, *names: str) -> None:
+        """Raises LoadError where the file lacks a column."""
+        for name in names:
+            if name not in self._columns:
+                there = ", ".join(self.table.columns) or "none"
+                raise LoadError(
+                    f"there is no column {name!r}; the file has {there}. Say --column {name}=<its heading>"
+                )
+
+    def text(self, row: int, name: str, longest: int = 200, *, needed: bool = False) -> str | None:
+        """A value as text. Raises Wrong if it is too long, holds a NUL, or is needed and empty."""
+        column = self._columns.get(name)
+        value = column[row] if column is not None else None
+        text = _text(value)
+        if not text:
+            if needed:
+                raise Wrong(self._names.get(name, name), "", "is empty; every row needs one")
+            return None
+        if len(text) > longest:
+            raise Wrong(
+                self._names[name], text[:40] + "…", f"has {len(text)} characters; {longest} at most are right"
+            )
+        if "\x00" in text:
+            raise Wrong(self._names[name], text.replace("\x00", "\\0"), "holds a NUL character")
+        return text
+
+    def choice(self, row: int, name: str, choices: Mapping[str, Any], what: str) -> Any:
+        """A value that must be one of the known ones."""
+        text = self.text(row, name, needed=True)
+        assert text is not None
+        if text not in choices:
+            right = ", ".join(list(dict.fromkeys(str(one) for one in choices))[:12])
+            raise Wrong(
+                self._names[name],
+                text,
+                f"is no {what}; right would be one of: {right or 'none is known yet'}",
+            )
+        return choices[text]
+
+    def optional(self, row: int, name: str, choices: Mapping[str, Any], what: str) -> Any:
+        """The same, or None where it is empty."""
+        return self.choice(row, name, choices, what) if self.text(row, name) is not None else None
+
+    def heading(self, name: str) -> str:
+        """What the file calls this column."""
+        return self._names.get(name, name)
+
+    def each(
+        self, check: Callable[[int], tuple[Any, ...]], skip: Iterable[int] = ()
+    ) -> list[tuple[Any, ...]]:
+        """The rows as ``check`` makes them; those for which it raises Wrong are refused."""
+        left_out, good = set(skip), []
+        for row in range(len(self.table)):
+            if row in left_out:
+                continue
+            try:
+                good.append(check(row))
+            except Wrong as wrong:
+                self.refuse(row, wrong.column, wrong.value, wrong.why)
+        return good
+
+    def refuse(self, row: int, column: str, value: str, why: str) -> None:
+        """Note a refused row, by the number that its reader sees."""
+        number = row + self.table.first_row
+        self.refused.append(Refusal(row=number, column=column, value=value, why=why))
+
+
+def positions(
+    rows: Rows, crs: str, within: Bounds | None, *, needed: bool
+) -> tuple[np.ndarray, np.ndarray, set[int]]:
+    """Longitudes and latitudes in WGS 84 (NaN: none given), and the rows refused for theirs."""
+    x, y, empty, bad = _given(rows)
+    refused = set(bad)
+    for row in np.flatnonzero(empty).tolist():
+        if needed:
+            rows.refuse(row, _place_name(rows), "", "has no position; every site needs one, or a village")
+            refused.add(row)
+    wrong: dict[int, str] = {}
+    if not crs.startswith("EPSG:") or _is_geographic(crs):
+        wrong |= coordinates.problems(x.tolist(), y.tolist())
+    lon, lat = coordinates.to_wgs84(x, y, crs)
+    roomy = (
+        None if within is None else (within[0] - CITY_MARGIN_DEG, within[1] - CITY_MARGIN_DEG,
+                                     within[2] + CITY_MARGIN_DEG, within[3] + CITY_MARGIN_DEG)
+    )  # fmt: skip
+    wrong = coordinates.problems(lon.tolist(), lat.tolist(), roomy) | wrong
+    for row, why in sorted(wrong.items()):
+        if row not in refused and not empty[row]:
+            rows.refuse(row, _place_name(rows), f"{x[row]:g}, {y[row]:g}", why)
+            refused.add(row)
+    return lon, lat, refused
+
+
+def _given(rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[int]]:
+    """Coordinates as the file has them, which rows have none, and which have some that are no numbers."""
+    if rows.table.geometry is not None:
+        x, y = points_of(rows.table.geometry)
+        bad = []
+        for row, shape in enumerate(rows.table.geometry):
+            if shape is not None and not shape.is_empty and np.isnan(x[row]):
+                rows.refuse(
+                    row, "geometry", shape.geom_type, "is no point; a site or device stands at one point"
+                )
+                bad.append(row)
+        return x, y, np.array([shape is None or shape.is_empty for shape in rows.table.geometry]), bad
+    size = len(rows.table)
+    x, y, empty = np.full(size, np.nan), np.full(size, np.nan), np.zeros(size, dtype=bool)
+    bad = []
+    if not (rows.has("lon") and rows.has("lat")):
+        return x, y, ~empty, bad
+    for row in range(size):
+        lon, lat = rows.text(row, "lon"), rows.text(row, "lat")
+        if lon is None and lat is None:
+            empty[row] = True
+            continue
+        for name, text, into in (("lon", lon, x), ("lat", lat, y)):
+            try:
+                into[row] = float(text if text is not None else "")
+            except ValueError:
+                rows.refuse(
+                    row, rows.heading(name), text or "", "is no number; degrees like 111.203 are right"
+                )
+                bad.append(row)
+                break
+    return x, y, empty, bad
+
+
+def _headings(table: Table, columns: Mapping[str, str]) -> dict[str, str]:
+    """Our name -> the file's heading, as told or as understood."""
+    by_lower = {heading.lower(): heading for heading in table.columns}
+    found = {}
+    for ours, theirs in columns.items():
+        if ours not in ALIASES:
+            raise LoadError(
+                f"--column {ours}=...: there is no column {ours!r}; there are {', '.join(ALIASES)}"
+            )
+        if theirs not in table.columns:
+            raise LoadError(
+                f"--column {ours}={theirs}: the file has no {theirs!r}; it has {', '.join(table.columns)}"
+            )
+        found[ours] = theirs
+    for ours, others in ALIASES.items():
+        for heading in (ours, *others):
+            if ours not in found and heading.lower() in by_lower:
+                found[ours] = by_lower[heading.lower()]
+    return found
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # codes that a spreadsheet took for numbers
+    return str(value).strip()
+
+
+def _place_name(rows: Rows) -> str:
+    if rows.table.geometry is not None:
+        return "geometry"
+    return f"{rows.heading('lon')}, {rows.heading('lat')}"
+
+
+def _is_geographic(crs: str) -> bool:
+    return bool(pyproj.CRS.from_user_input(crs).is_geographic)
+
+
+def division_code(rows: Rows, row: int, name: str) -> str | None:
+    """A division's code, made 12 digits long. Raises Wrong."""
+    text = rows.text(row, name)
+    if text is None:
+        return None
+    try:
+        return divisions.parse(text)
+    except divisions.DivisionCodeError as error:
+        raise Wrong(rows.heading(name), text, str(error)) from error
+
+
+def device_id(rows: Rows, row: int, name: str, *, needed: bool = True) -> str | None:
+    """A device's name in topics. Raises Wrong."""
+    text = rows.text(row, name, needed=needed)
+    if text is not None and not _DEVICE_ID.fullmatch(text):
+        raise Wrong(rows.heading(name), text, "is no device id: 1 to 64 of A-Z, a-z, 0-9, _ and - are right")
+    return text
+
+
+def phone(rows: Rows, row: int) -> str | None:
+    """A telephone number. Raises Wrong."""
+    text = rows.text(row, "contact_phone")
+    if text is not None and not _PHONE.fullmatch(text):
+        raise Wrong(
+            rows.heading("contact_phone"),
+            text,
+            "is no telephone number: digits, like 0398-2801234, are right",
+        )
+    return text
+
+
+def named_crs(table: Table, told: str | None) -> str:
+    """The coordinate system to read a table in: as told, else as the file says. Raises LoadError."""
+    if told is None and table.crs is None:
+        raise LoadError(
+            "the file does not say its coordinate system: say --crs WGS84, CGCS2000, GCJ-02 (most Chinese phone maps), "
+            "BD-09 (Baidu) or EPSG:n. A wrong one puts everything half a kilometre off"
+        )
+    try:
+        return coordinates.crs_name(told or table.crs or "")
+    except CoordinateError as error:
+        raise LoadError(f"{error}. Say it with --crs") from error
