@@ -95,7 +95,9 @@ class Settings(BaseSettings):
     )
 
     mqtt_autosave_s: int = Field(
-        1, ge=1, description="Seconds between the embedded broker's savings; killed, it loses what came since."
+        1,
+        ge=1,
+        description="Seconds between the embedded broker's savings; killed, it loses what came since.",
     )
 
     retention_raw_days: Days = Field(30, description="Days that messages are kept as received.")

@@ -249,7 +249,9 @@ def test_commands_without_a_database_say_what_to_do(var: Path) -> None:
 
 def test_help_needs_nothing_heavy() -> None:
     """The command line starts fast because a command imports what it needs when it runs."""
-    heavy = "{'psycopg', 'pydantic', 'fastapi', 'uvicorn', 'shapely', 'numpy', 'paho', 'structlog', 'asyncio'}"
+    heavy = (
+        "{'psycopg', 'pydantic', 'fastapi', 'uvicorn', 'shapely', 'numpy', 'paho', 'structlog', 'asyncio'}"
+    )
     code = f"import sys, api.cli; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"
