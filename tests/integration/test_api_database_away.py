@@ -29,7 +29,7 @@ class Database:
     """A PostgreSQL of this test's own, which it may start and kill."""
 
     def __init__(self, folder: Path) -> None:
-        self.server = EmbeddedPostgres(folder / "postgres", for_tests=True)
+        self.server = EmbeddedPostgres(folder / "postgres")  # durable: it is killed
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
