@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -61,15 +62,14 @@ def division_column(code: str | None) -> tuple[str, str] | None:
     return None if tier is Tier.CITY else (tier.name.lower(), full)
 
 
-def filters(
+def place_and_time(
     bbox: BboxText = None,
     division: DivisionCode = None,
     since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
     until: Annotated[AwareDatetime | None, Query(alias="to")] = None,
     category: Annotated[list[Category] | None, Query(max_length=20)] = None,
-    q: QueryText = None,
 ) -> Filters:
-    """The filters that every list has."""
+    """The filters that every list of what happened has."""
     _in_range(since, "from")
     _in_range(until, "to")
     return Filters(
@@ -78,8 +78,12 @@ def filters(
         since=since,
         until=until,
         categories=[one.value for one in category or ()],
-        text=q,
     )
+
+
+def with_text(found: Annotated[Filters, Depends(place_and_time)], q: QueryText = None) -> Filters:
+    """The same, and words to look for."""
+    return replace(found, text=q)
 
 
 def _in_range(moment: datetime | None, name: str) -> None:
@@ -90,4 +94,5 @@ def _in_range(moment: datetime | None, name: str) -> None:
         raise Problem("wrong-input", "The time is wrong.", [wrong])
 
 
-CommonFilters = Annotated[Filters, Depends(filters)]
+PlaceAndTime = Annotated[Filters, Depends(place_and_time)]
+CommonFilters = Annotated[Filters, Depends(with_text)]

@@ -1,21 +1,27 @@
 -- name: incidents
--- Incidents, newest first, from behind a cursor; the filters are fragments below.
+-- Incidents, newest first, from behind a cursor; what may be listed is list_incidents' business (0010_lists.sql).
 SELECT i.id, i.opened_at, d.document::text
-  FROM incidents i JOIN incident_documents d ON d.id = i.id
- WHERE {filters}
- ORDER BY i.opened_at DESC, i.id DESC
- LIMIT %(limit)s;
+  FROM list_incidents(ST_MakeEnvelope(%(west)s::float8, %(south)s::float8, %(east)s::float8, %(north)s::float8, 4326),
+                      %(division)s::text, %(since)s::timestamptz, %(until)s::timestamptz, %(categories)s::text[],
+                      %(states)s::text[], %(text)s::text, %(after_at)s::timestamptz, %(after_id)s::bigint,
+                      %(limit)s::bigint) AS l (id)
+  JOIN incidents i ON i.id = l.id
+  JOIN incident_documents d ON d.id = l.id
+ ORDER BY i.opened_at DESC, i.id DESC;
 
 -- name: alarms
 -- Alarms, newest first, from behind a cursor.
 SELECT i.id, i.opened_at, d.document::text
-  FROM alarms i JOIN alarm_documents d ON d.id = i.id
- WHERE {filters}
- ORDER BY i.opened_at DESC, i.id DESC
- LIMIT %(limit)s;
+  FROM list_alarms(ST_MakeEnvelope(%(west)s::float8, %(south)s::float8, %(east)s::float8, %(north)s::float8, 4326),
+                   %(division)s::text, %(since)s::timestamptz, %(until)s::timestamptz, %(categories)s::text[],
+                   %(states)s::text[], %(device_id)s::bigint, %(site_id)s::bigint, %(incident_id)s::bigint,
+                   %(after_at)s::timestamptz, %(after_id)s::bigint, %(limit)s::bigint) AS l (id)
+  JOIN alarms i ON i.id = l.id
+  JOIN alarm_documents d ON d.id = l.id
+ ORDER BY i.opened_at DESC, i.id DESC;
 
 -- name: signals
--- Signals, newest first, from behind a cursor.
+-- Signals, newest first, from behind a cursor; the filters are fragments of alarms/history/lists.py.
 SELECT i.id, i.received_at, json_build_object(
            'id', i.id, 'received_at', i.received_at, 'occurred_at', i.occurred_at, 'device_id', i.device_id,
            'site_id', i.site_id, 'event', i.event, 'category', i.category, 'priority', i.priority,

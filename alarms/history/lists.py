@@ -1,4 +1,4 @@
-"""Pages of incidents, alarms and signals: keyset cursors, filters as fragments, row security underneath."""
+"""Pages of incidents, alarms and signals: keyset cursors; what is in scope is the database's business."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 
 import orjson
 from psycopg import AsyncConnection, sql
@@ -43,53 +43,14 @@ class Page:
     last: tuple[datetime, int] | None
 
 
-_TIME = {"incidents": "opened_at", "alarms": "opened_at", "signals": "received_at"}
-
-
 async def page(
     conn: AsyncConnection[Any], kind: Kind, filters: Filters, after: tuple[datetime, int] | None, limit: int
 ) -> Page:
     """A page of what the transaction's scope shows, newest first."""
-    time = sql.Identifier("i", _TIME[kind])
-    where: list[sql.Composable] = [sql.SQL("true")]
-    values: dict[str, Any] = {"limit": limit + 1}
-
-    def add(fragment: sql.Composable, **given: Any) -> None:
-        where.append(fragment)
-        values.update(given)
-
-    if after is not None:
-        add(
-            sql.SQL("({}, i.id) < (%(after_at)s, %(after_id)s)").format(time),
-            after_at=after[0],
-            after_id=after[1],
-        )
-    if filters.since is not None:
-        add(sql.SQL("{} >= %(since)s").format(time), since=filters.since)
-    if filters.until is not None:
-        add(sql.SQL("{} < %(until)s").format(time), until=filters.until)
-    if filters.division is not None:
-        column, code = filters.division
-        add(sql.SQL("{} = %(code)s").format(sql.Identifier("i", column)), code=code)
-    if filters.bbox is not None:
-        add(sql.SQL("i.position && ST_MakeEnvelope(%(w)s, %(s)s, %(e)s, %(n)s, 4326)"),
-            **dict(zip("wsen", filters.bbox, strict=True)))  # fmt: skip
-    if filters.categories:
-        add(sql.SQL("i.category = ANY (%(categories)s)"), categories=list(filters.categories))
-    if filters.states and kind == "incidents":
-        add(sql.SQL("i.state = ANY (%(states)s)"), states=list(filters.states))
-    if filters.states and kind == "alarms":
-        add(sql.SQL("""CASE WHEN i.closed_at IS NOT NULL THEN 'closed' WHEN i.active THEN 'active' ELSE 'restored' END
-                       = ANY (%(states)s)"""), states=list(filters.states))  # fmt: skip
-    for name in ("site_id", "device_id", "incident_id"):
-        if (value := getattr(filters, name)) is not None:
-            add(sql.SQL("{} = {}").format(sql.Identifier("i", name), sql.Placeholder(name)), **{name: value})
-    if filters.text is not None:
-        column = "text" if kind == "signals" else "title" if kind == "incidents" else "event"
-        add(sql.SQL("strpos(lower(coalesce({}, '')), lower(%(text)s)) > 0").format(sql.Identifier("i", column)),
-            text=filters.text)  # fmt: skip
-
-    query = sql.SQL(SQL[kind]).format(filters=sql.SQL(" AND ").join(where))
+    values = _values(filters, after, limit)
+    query: LiteralString | sql.Composed = SQL[kind]
+    if kind == "signals":
+        query = sql.SQL(SQL[kind]).format(filters=_conditions(filters, after))
     async with conn.cursor(row_factory=tuple_row) as cursor:
         rows = await (await cursor.execute(query, values)).fetchall()
     more = len(rows) > limit
@@ -98,6 +59,50 @@ async def page(
         documents=[orjson.loads(row[2]) for row in rows],
         last=(rows[-1][1], rows[-1][0]) if more and rows else None,
     )
+
+
+def _values(filters: Filters, after: tuple[datetime, int] | None, limit: int) -> dict[str, Any]:
+    west, south, east, north = filters.bbox or (None, None, None, None)
+    after_at, after_id = after or (None, None)
+    return {
+        "west": west,
+        "south": south,
+        "east": east,
+        "north": north,
+        "division": filters.division[1] if filters.division else None,
+        "since": filters.since,
+        "until": filters.until,
+        "categories": list(filters.categories) or None,
+        "states": list(filters.states) or None,
+        "site_id": filters.site_id,
+        "device_id": filters.device_id,
+        "incident_id": filters.incident_id,
+        "text": filters.text,
+        "after_at": after_at,
+        "after_id": after_id,
+        "limit": limit + 1,
+    }
+
+
+def _conditions(filters: Filters, after: tuple[datetime, int] | None) -> sql.Composable:
+    """Only those that were asked for, so that each combination finds its own index and partitions."""
+    division = sql.Identifier("i", filters.division[0] if filters.division else "village")
+    conditions: list[tuple[bool, sql.Composable]] = [
+        (after is not None, sql.SQL("(i.received_at, i.id) < (%(after_at)s, %(after_id)s)")),
+        (after is not None, sql.SQL("i.received_at <= %(after_at)s")),
+        (filters.since is not None, sql.SQL("i.received_at >= %(since)s")),
+        (filters.until is not None, sql.SQL("i.received_at < %(until)s")),
+        (filters.division is not None, sql.SQL("{} = %(division)s").format(division)),
+        (
+            filters.bbox is not None,
+            sql.SQL("i.position && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326)"),
+        ),
+        (bool(filters.categories), sql.SQL("i.category = ANY (%(categories)s)")),
+        (filters.site_id is not None, sql.SQL("i.site_id = %(site_id)s")),
+        (filters.device_id is not None, sql.SQL("i.device_id = %(device_id)s")),
+        (filters.text is not None, sql.SQL("strpos(lower(i.text), lower(%(text)s)) > 0")),
+    ]
+    return sql.SQL(" AND ").join([sql.SQL("true"), *(one for asked, one in conditions if asked)])
 
 
 async def incident_case(conn: AsyncConnection[Any], incident_id: int, now: datetime) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from alarms.history import lists
 from api.auth.dependencies import Reader, require, transaction
 from api.errors import Problem, documented
-from api.inputs import CommonFilters, Id
+from api.inputs import CommonFilters, Id, PlaceAndTime
 from api.paging import MAX_ID, Cursor, Limit, collection, decode_cursor, encode_cursor
 from api.schemas import Alarm, AlarmCollection, SignalCollection
 
@@ -21,6 +21,7 @@ READ = documented("signed-out", "not-permitted", "not-found", "wrong-input", "da
 
 Viewer = Annotated[Reader, Depends(require("incident.read"))]
 SignalViewer = Annotated[Reader, Depends(require("signal.read"))]
+AlarmState = Literal["open", "active", "restored", "unacknowledged", "closed"]
 FilterId = Annotated[int | None, Query(ge=1, le=MAX_ID)]
 
 
@@ -28,8 +29,8 @@ FilterId = Annotated[int | None, Query(ge=1, le=MAX_ID)]
 async def list_alarms(
     request: Request,
     who: Viewer,
-    filters: CommonFilters,
-    state: Annotated[list[Literal["active", "restored", "closed"]] | None, Query(max_length=3)] = None,
+    filters: PlaceAndTime,
+    state: Annotated[list[AlarmState] | None, Query(max_length=5)] = None,
     site_id: FilterId = None,
     device_id: FilterId = None,
     incident_id: FilterId = None,

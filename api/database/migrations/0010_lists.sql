@@ -112,7 +112,8 @@ DECLARE
     keys text[] := current_scope();
     inside record;
 BEGIN
-    SELECT * INTO inside FROM tiers_of(list_division(division));
+    -- (an incident's alarms are listed wherever they are)
+    SELECT * INTO inside FROM tiers_of(CASE WHEN of_incident IS NULL THEN list_division(division) ELSE division END);
     RETURN QUERY
     SELECT a.id FROM alarms a
      WHERE (scope_keys(a.county, a.township, a.village, a.organisation_id) && keys
