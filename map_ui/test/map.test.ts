@@ -4,7 +4,7 @@ import { fanSpots } from '../src/map/fan.ts';
 import { isUrgent, sourceDiff } from '../src/map/features.ts';
 import { gcjTile, tilePlace, toGcj02 } from '../src/map/gcj02.ts';
 import { styleFor } from '../src/map/style.ts';
-import { tierAt } from '../src/map/tiers.ts';
+import { breaksFor, tierAt, zoomRanges } from '../src/map/tiers.ts';
 import { boundsOf } from '../src/map/view.ts';
 import type { Division, Session } from '../src/model/documents.ts';
 import { diffStates, fromSnapshot } from '../src/model/live-state.ts';
@@ -125,7 +125,19 @@ test('codes lie in each other by their digits', () => {
 });
 
 test('the zoom tells the tier', () => {
-  expect([8, 9.5, 12, 15].map(tierAt)).toEqual([null, 2, 3, 4]);
+  expect([8, 9.5, 12, 15].map((zoom) => tierAt(zoom))).toEqual([null, 2, 3, 4]);
+});
+
+test('who steps into a division sees what is one tier below, however large it is', () => {
+  for (const tier of [2, 3, 4] as const) {
+    for (const fit of [6, 8.5, 10, 12, 16]) {
+      const breaks = breaksFor(tier, fit);
+      expect(breaks.townships).toBeLessThanOrEqual(breaks.villages);
+      expect(breaks.villages).toBeLessThanOrEqual(breaks.incidents);
+      expect(tierAt(fit, breaks)).toBeGreaterThanOrEqual(tier);
+      for (const [from, to] of Object.values(zoomRanges(breaks))) expect(from).toBeLessThanOrEqual(to);
+    }
+  }
 });
 
 test('the style asks no other host for anything, and its tiles carry version and scope', () => {

@@ -137,7 +137,8 @@ def test_the_queue_is_a_list_for_those_who_hear_it(sign_in: Open, busy: Town) ->
 def test_thousands_of_rows_stay_a_few_in_the_page(sign_in: Open, town: Town) -> None:
     town.owner.execute(
         "INSERT INTO incidents (source, state, category, priority, opened_at, last_alarm_at)"
-        " SELECT 'device', 'new', 'burglary', 3, now() - n * interval '1 second', now() FROM generate_series(1, 10000) n"
+        " SELECT 'device', 'new', 'burglary', 3, now() - n * interval '1 second', now()"
+        " FROM generate_series(1, 10000) n"
     )
     town.owner.commit()
     page = sign_in()

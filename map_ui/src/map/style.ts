@@ -12,7 +12,7 @@ import type {
 } from 'maplibre-gl';
 import type { Session } from '../model/documents.ts';
 import type { Palette } from '../theme/palette.ts';
-import { CELLS_FROM, COUNT_ZOOMS, INCIDENTS_FROM, MAX_ZOOM, SITES_FROM } from './tiers.ts';
+import { BREAKS, CELLS_FROM, MAX_ZOOM, SITES_FROM, zoomRanges } from './tiers.ts';
 
 const FONT = ['Noto Sans CJK SC, Noto Sans SC, PingFang SC, Microsoft YaHei'];
 /** MapLibre reads the weight from the first name of the stack; there is no family of that name, so the next is used. */
@@ -38,7 +38,15 @@ export const TOGGLES = {
 export type Toggle = keyof typeof TOGGLES;
 
 export function styleFor(session: Session, palette: Palette): StyleSpecification {
-  return { version: 8, sources: sources(session), layers: layers(palette) };
+  const ranges = zoomRanges(BREAKS);
+  return {
+    version: 8,
+    sources: sources(session),
+    layers: layers(palette).map((layer) => {
+      const range = ranges[layer.id];
+      return range ? { ...layer, minzoom: range[0], maxzoom: range[1] } : layer;
+    }),
+  };
 }
 
 function sources(session: Session): Record<string, SourceSpecification> {
@@ -88,9 +96,9 @@ function layers(palette: Palette): LayerSpecification[] {
       paint: { 'fill-color': map.land, 'fill-opacity': ['case', ['==', ['get', 'tier'], 2], 1, 0] },
     },
     cellLine(palette),
-    divisionLine(4, map.village, 11, 0.6),
-    divisionLine(3, map.township, 8.5, 1),
-    divisionLine(2, map.county, 0, 1.8),
+    divisionLine(4, map.village, 0.6),
+    divisionLine(3, map.township, 1),
+    divisionLine(2, map.county, 1.8),
     {
       id: 'site',
       type: 'circle',
@@ -118,9 +126,9 @@ function layers(palette: Palette): LayerSpecification[] {
     },
     siteLabel(palette),
     cellLabel(palette),
-    divisionLabel(4, palette, 11.2, 12),
-    divisionLabel(3, palette, 9.2, 13),
-    divisionLabel(2, palette, 6, 15),
+    divisionLabel(4, palette, 12),
+    divisionLabel(3, palette, 13),
+    divisionLabel(2, palette, 15),
     ...incidentLayers('urgent', palette),
     // Above the single ones: a count shows the same priority, and must be legible.
     ...([4, 3, 2] as const).map((tier) => countLayer(tier, palette)),
@@ -164,13 +172,12 @@ function layers(palette: Palette): LayerSpecification[] {
   ];
 }
 
-function divisionLine(tier: 2 | 3 | 4, colour: string, minzoom: number, width: number): LayerSpecification {
+function divisionLine(tier: 2 | 3 | 4, colour: string, width: number): LayerSpecification {
   return {
     id: `division-${tier}`,
     type: 'line',
     source: 'divisions',
     'source-layer': 'divisions',
-    minzoom,
     filter: ['==', ['get', 'tier'], tier],
     layout: { 'line-join': 'round' },
     paint: {
@@ -223,7 +230,7 @@ function siteLabel(palette: Palette): LayerSpecification {
       'text-font': FONT,
       'text-size': 12,
       'text-anchor': 'top',
-      'text-offset': [0, 0.6],
+      'text-offset': [0, 1.2],
       'text-optional': true,
     },
     paint: {
@@ -234,14 +241,12 @@ function siteLabel(palette: Palette): LayerSpecification {
   };
 }
 
-function divisionLabel(tier: 2 | 3 | 4, palette: Palette, minzoom: number, size: number): LayerSpecification {
+function divisionLabel(tier: 2 | 3 | 4, palette: Palette, size: number): LayerSpecification {
   const quiet = tier === 4;
   return {
     id: `label-${tier}`,
     type: 'symbol',
     source: 'names',
-    minzoom,
-    maxzoom: tier === 2 ? 11 : tier === 3 ? 13.5 : 24,
     filter: ['==', ['get', 'tier'], tier],
     layout: {
       'text-field': ['get', 'name'],
@@ -263,13 +268,10 @@ function divisionLabel(tier: 2 | 3 | 4, palette: Palette, minzoom: number, size:
 
 /** The highest priority's shape, and how many are open. */
 function countLayer(tier: 2 | 3 | 4, palette: Palette): LayerSpecification {
-  const [minzoom, maxzoom] = COUNT_ZOOMS[tier];
   return {
     id: `count-${tier}`,
     type: 'symbol',
     source: 'counts',
-    minzoom,
-    maxzoom,
     filter: ['==', ['get', 'tier'], tier],
     layout: {
       'symbol-sort-key': ['-', 0, ['get', 'top']],
@@ -295,7 +297,6 @@ function countLayer(tier: 2 | 3 | 4, palette: Palette): LayerSpecification {
 /** Clusters show the highest priority inside and how many there are; nothing is ever left out. */
 function incidentLayers(kind: 'incident' | 'urgent', palette: Palette): LayerSpecification[] {
   const source = kind === 'urgent' ? 'urgent' : 'incidents';
-  const zooms = kind === 'urgent' ? { maxzoom: INCIDENTS_FROM } : { minzoom: INCIDENTS_FROM };
   const small = kind === 'urgent';
   const common = { 'icon-allow-overlap': true, 'icon-ignore-placement': true } as const;
   return [
@@ -303,7 +304,6 @@ function incidentLayers(kind: 'incident' | 'urgent', palette: Palette): LayerSpe
       id: `${kind}-point`,
       type: 'symbol',
       source,
-      ...zooms,
       filter: ['!', ['has', 'point_count']],
       layout: {
         ...common,
@@ -316,7 +316,6 @@ function incidentLayers(kind: 'incident' | 'urgent', palette: Palette): LayerSpe
       id: `${kind}-cluster`,
       type: 'symbol',
       source,
-      ...zooms,
       filter: ['has', 'point_count'],
       layout: {
         ...common,

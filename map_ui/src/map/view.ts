@@ -2,7 +2,7 @@
 import type { LngLatBoundsLike, Map as MapLibre } from 'maplibre-gl';
 import type { Division, Session } from '../model/documents.ts';
 import type { Places } from '../model/places.ts';
-import { tierAt, ZOOM_FOR } from './tiers.ts';
+import { type Breaks, breaksFor, tierAt, ZOOM_FOR, zoomRanges } from './tiers.ts';
 
 const PADDING_PX = 48;
 const INCIDENT_ZOOM = 16.5;
@@ -71,9 +71,18 @@ export function showPoint(map: MapLibre, at: readonly [number, number]): void {
   map.easeTo({ center: [...at], zoom: Math.max(map.getZoom(), INCIDENT_ZOOM), duration: 500 });
 }
 
+/** Moves the zooms at which tiers give way to each other to fit the division that is looked into. */
+export function applyBreaks(map: MapLibre, division: Division | undefined, places: Places): Breaks {
+  const bounds = division && boundsOf(division, places);
+  const fit = bounds && map.cameraForBounds(toBoundsLike(bounds), { padding: PADDING_PX })?.zoom;
+  const breaks = breaksFor(division?.tier ?? null, fit ?? Number.POSITIVE_INFINITY);
+  for (const [layer, [from, to]] of Object.entries(zoomRanges(breaks))) map.setLayerZoomRange(layer, from, to);
+  return breaks;
+}
+
 /** The division in the middle of the view, of the tier that the zoom speaks of. */
-export function divisionInView(map: MapLibre): string | null {
-  const tier = tierAt(map.getZoom());
+export function divisionInView(map: MapLibre, breaks: Breaks): string | null {
+  const tier = tierAt(map.getZoom(), breaks);
   if (tier === null) return null;
   const inside = map
     .queryRenderedFeatures(map.project(map.getCenter()), { layers: ['division-fill'] })

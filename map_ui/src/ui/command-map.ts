@@ -19,8 +19,8 @@ import { putImages } from '../map/images.ts';
 import { LiveLayers } from '../map/live-layers.ts';
 import { selectionFeatures } from '../map/selection.ts';
 import { COUNT_LAYERS, INCIDENT_LAYERS, styleFor, TOGGLES, type Toggle } from '../map/style.ts';
-import { MAX_ZOOM } from '../map/tiers.ts';
-import { divisionInView, showDivision, showHome, showPoint } from '../map/view.ts';
+import { BREAKS, MAX_ZOOM } from '../map/tiers.ts';
+import { applyBreaks, divisionInView, showDivision, showHome, showPoint } from '../map/view.ts';
 import type { Incident, LonLat } from '../model/documents.ts';
 import { PALETTES } from '../theme/palette.ts';
 import { shared } from '../theme/shared.ts';
@@ -46,6 +46,7 @@ export class CommandMap extends AppElement {
   #unwatch: (() => void)[] = [];
   #loaded = false;
   #atHome = false;
+  #breaks = BREAKS;
 
   static override styles = [unsafeCSS(maplibreCss), shared, mapStyles];
 
@@ -91,13 +92,14 @@ export class CommandMap extends AppElement {
     map.addControl(new ScaleControl({ unit: 'metric' }), 'bottom-left');
     this.#live = new LiveLayers(map);
     map.getCanvas().setAttribute('aria-label', t('map.region'));
-    map.on('load', () => this.filled());
+    // Not 'load', which waits for every tile: alarms must not wait for the ground.
+    map.on('style.load', () => this.filled());
     map.on('error', (event) => {
       if ('sourceId' in event) this.tilesFailed = true;
     });
     map.on('click', (event) => this.clicked(event));
     map.on('moveend', (event) => {
-      if ('originalEvent' in event && event.originalEvent) this.app.focus.set(divisionInView(map));
+      if ('originalEvent' in event && event.originalEvent) this.app.focus.set(divisionInView(map, this.#breaks));
     });
     map.on('zoomstart', () => {
       this.fan = null;
@@ -134,6 +136,7 @@ export class CommandMap extends AppElement {
         }
         this.goHome();
       }),
+      app.focus.watch(() => this.applyBreaks()),
       app.selected.watch(() => {
         this.#devices = null;
         this.refreshSelection();
@@ -164,6 +167,7 @@ export class CommandMap extends AppElement {
     this.#loaded = true;
     this.refreshSelection();
     this.applyToggles();
+    this.applyBreaks();
     this.goHome();
     if (session.basemap) {
       addBasemap(map, session.basemap, palette, theme.value === 'dark').catch(() => {
@@ -177,7 +181,6 @@ export class CommandMap extends AppElement {
     const session = this.app.session.value;
     if (!map || !session) return;
     this.#loaded = false;
-    map.once('style.load', () => this.filled());
     map.setStyle(styleFor(session, PALETTES[theme.value]), { diff: false });
   }
 
@@ -304,6 +307,12 @@ export class CommandMap extends AppElement {
         },
       );
     }
+  }
+
+  private applyBreaks(): void {
+    const map = this.#map;
+    const places = this.app.places.value;
+    if (map && this.#loaded) this.#breaks = applyBreaks(map, places.get(this.app.focus.value), places);
   }
 
   private applyToggles(): void {

@@ -158,6 +158,7 @@ export const queueStyles = css`
     font-style: normal;
   }
   .late {
+    font-size: 13px;
     color: var(--text);
     border: 1px solid var(--edge);
     border-radius: 3px;

@@ -47,7 +47,10 @@ export function queueRow(app: App, incident: Incident, index: number, of: number
         <span class="line place">${place}</span>
       </span>
       <span class="side">
-        <span class="age">${app.clock.age(openedAt(incident), app.now.value)}</span>
+        <span class="age">
+          ${age.late ? html`<em class="late">${t('queue.late')}</em>` : nothing}
+          ${app.clock.age(openedAt(incident), app.now.value)}
+        </span>
         <span class="state"
           >${age.late ? html`<em class="late">${t('queue.late')}</em>` : stateOf(incident)}</span
         >
