@@ -58,8 +58,7 @@ def draw_cells(
     ``villages``: code -> boundary; neighbours drawn in one call share their vertices. ``sites``: code -> (n, 2)
     longitudes and latitudes. A village with few or no sites is one cell. Raises DrawingError for more than 999 cells.
     """
-    if sites_per_cell < 1:
-        raise DrawingError(f"sites per cell must be 1 or more, not {sites_per_cell}")
+    _check_wish(sites_per_cell)
     random = np.random.default_rng(seed)
     none = np.empty((0, 2))
     counts = {code: max(1, round(len(sites.get(code, none)) / sites_per_cell)) for code in villages}
@@ -108,6 +107,7 @@ def draw(
     One transaction: nobody sees a village without cells. New cells get numbers that the village has not used before,
     as long as there are any, because signals and incidents carry the codes of old ones.
     """
+    _check_wish(sites_per_cell)
     under = divisions.prefix(division) if division else ""
     with conn.transaction(), conn.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(SQL["lock_grid_cells"])
@@ -130,9 +130,7 @@ def draw(
         for county, codes in by_county.items():
             progress(f"drawing the cells of {len(codes)} villages of {county}")
             fresh = {
-                code: highest[code] + 1
-                if highest[code] + len(points.get(code, ())) / sites_per_cell < 998
-                else 1
+                code: _first_number(highest[code], len(points.get(code, ())) / sites_per_cell)
                 for code in codes
             }
             drawn += draw_cells(
@@ -211,6 +209,16 @@ def check_grid_cells(conn: Connection[Any], division: str | None = None) -> list
         {code: read_shape(wkb) for code, wkb, _, _ in villages if wkb is not None},
         [(village, read_shape(wkb)) for village, wkb in cells],
     )
+
+
+def _check_wish(sites_per_cell: int) -> None:
+    if sites_per_cell < 1:
+        raise DrawingError(f"sites per cell must be 1 or more, not {sites_per_cell}")
+
+
+def _first_number(highest: int, cells: float) -> int:
+    """The number of a village's first new cell: after all that it ever had, or 1 again when they run out."""
+    return highest + 1 if highest + cells < 998 else 1
 
 
 def _face_points(shape: Shape, places: Floats, cells: int, random: np.random.Generator) -> Floats:
