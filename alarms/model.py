@@ -128,6 +128,9 @@ class Signal:
     occurred_at: datetime | None = None
     """By the device's clock, which may be wrong."""
     position: Position | None = None
+    lasting: bool = False
+    """A state that goes on (a door stands open, a battery is low) and is told again with every message: not news
+    while it is unchanged."""
     online: bool | None = None
     """What the message says of the device's reachability, if it says anything."""
     battery_percent: float | None = None

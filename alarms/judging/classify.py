@@ -19,6 +19,8 @@ class Verdict(StrEnum):
     ALARM = "alarm"
     RESTORE = "restore"
     STATUS = "status"
+    UNCHANGED = "unchanged"
+    """A lasting state that was told before, seen by a person and closed: it rings again after a day."""
     ACTIVITY = "activity"
     """Motion at a disarmed site."""
     TEST = "test"

@@ -6,7 +6,7 @@ real ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -32,6 +32,8 @@ class Work:
     entries: Sequence[Entry]
     places: dict[int, tuple[Device, Position | None]]
     """By alarm id: the device as it was placed, and the signal's own position if it brought one."""
+    ended: Sequence[int] = ()
+    """Closed alarms whose lasting state is over now."""
 
     @property
     def incident_ids(self) -> list[int]:
@@ -41,14 +43,23 @@ class Work:
     @property
     def alarm_ids(self) -> list[int]:
         """Of every alarm that is new or changed."""
-        return [alarm.id for alarm in (*self.new_alarms, *self.changed_alarms)]
+        return [*(alarm.id for alarm in (*self.new_alarms, *self.changed_alarms)), *self.ended]
 
 
 class Docket:
     """What is open at the sites and devices of a batch."""
 
-    def __init__(self, incidents: Iterable[Incident], alarms: Iterable[Alarm], window: timedelta) -> None:
+    def __init__(
+        self,
+        incidents: Iterable[Incident],
+        alarms: Iterable[Alarm],
+        window: timedelta,
+        lingering: Mapping[Condition, int] | None = None,
+    ) -> None:
+        """``lingering``: alarms that a person closed within the last day while their lasting state went on."""
         self._window = window
+        self._lingering = dict(lingering or {})
+        self._ended: list[int] = []
         self._loaded_incidents = {incident.id: incident for incident in incidents}
         self._loaded_alarms = {alarm.id: alarm for alarm in alarms}
         self._incidents = dict(self._loaded_incidents)
@@ -73,10 +84,18 @@ class Docket:
         if judgement.verdict not in (Verdict.ALARM, Verdict.RESTORE):
             return None
         zone = signal.zone or device.zone
-        alarm_id = self._by_condition.get((device.id, zone, judgement.category))
+        condition = (device.id, zone, judgement.category)
+        alarm_id = self._by_condition.get(condition)
         if alarm_id is not None:
-            return self._repeat(self._alarms[alarm_id], judgement.qualifier, signal, now)
+            alarm = self._alarms[alarm_id]
+            if signal.lasting and alarm.active and judgement.verdict is Verdict.ALARM:
+                return alarm_id
+            return self._repeat(alarm, judgement.qualifier, signal, now)
         if judgement.verdict is Verdict.RESTORE:
+            if (over := self._lingering.pop(condition, None)) is not None:
+                self._ended.append(over)
+            return None
+        if signal.lasting and condition in self._lingering:
             return None
         return self._open(device, zone, signal, judgement, now)
 
@@ -173,6 +192,7 @@ class Docket:
                 for entry in self._entries
             ],
             places={alarm_id[a]: place for a, place in self._places.items()},
+            ended=self._ended,
         )
         return work, alarm_id
 

@@ -16,7 +16,7 @@ import orjson
 from psycopg import Connection
 from psycopg.rows import kwargs_row, scalar_row
 
-from alarms.judging.docket import Work
+from alarms.judging.docket import Condition, Work
 from alarms.model import Alarm, Category, Device, Disposition, Entry, Incident, IncidentState, Priority
 from gis.model import Position
 from gis.sql import load_statements
@@ -69,6 +69,14 @@ def open_alarms(conn: Connection[Any], incident_ids: Collection[int]) -> list[Al
         return cur.execute(SQL["open_alarms_of"], {"ids": list(incident_ids)}).fetchall()
 
 
+def lingering(conn: Connection[Any], device_ids: Collection[int], since: datetime) -> dict[Condition, int]:
+    """Alarms of these devices that were closed after ``since`` while their condition went on, by condition."""
+    if not device_ids:
+        return {}
+    rows = conn.execute(SQL["lingering"], {"device_ids": list(device_ids), "since": since}).fetchall()
+    return {(device_id, zone, Category(category)): alarm_id for device_id, zone, category, alarm_id in rows}
+
+
 def new_ids(conn: Connection[Any], incidents: int, alarms: int) -> tuple[Sequence[int], Sequence[int]]:
     """Numbers for that many new incidents and alarms."""
     if not alarms:
@@ -78,7 +86,7 @@ def new_ids(conn: Connection[Any], incidents: int, alarms: int) -> tuple[Sequenc
     return row[0], row[1]
 
 
-def save(conn: Connection[Any], work: Work) -> None:
+def save(conn: Connection[Any], work: Work, now: datetime) -> None:
     """Write a batch's work; the caller appends the changes. Raises OpenedMeanwhileError for a lost race."""
     place_of_incident = {alarm.incident_id: work.places[alarm.id] for alarm in reversed(work.new_alarms)}
     if work.new_incidents:
@@ -92,6 +100,8 @@ def save(conn: Connection[Any], work: Work) -> None:
         conn.execute(
             SQL["update_alarms"], {"rows": _json([_row(a, ALARM_FIELDS) for a in work.changed_alarms])}
         )
+    if work.ended:
+        conn.execute(SQL["end_lingering"], {"ids": list(work.ended), "now": now})
     save_incidents(conn, work.changed_incidents, work.entries)
 
 

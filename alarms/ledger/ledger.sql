@@ -34,6 +34,17 @@ SELECT id, version, device_id, zone, category, event, priority, active, incident
   FROM alarms
  WHERE incident_id = ANY (%(ids)s::bigint[]) AND closed_at IS NULL;
 
+-- name: lingering
+-- Alarms of these devices that a person closed within the last day while the condition went on.
+SELECT device_id, zone, category, max(id)
+  FROM alarms
+ WHERE device_id = ANY (%(device_ids)s::bigint[]) AND active AND closed_at > %(since)s
+ GROUP BY device_id, zone, category;
+
+-- name: end_lingering
+-- Their condition is over: the next one is news.
+UPDATE alarms SET active = false, restored_at = %(now)s, version = version + 1 WHERE id = ANY (%(ids)s::bigint[]);
+
 -- name: new_ids
 -- Numbers for new incidents and alarms.
 SELECT ARRAY(SELECT nextval('incidents_id_seq') FROM generate_series(1, %(incidents)s::integer)),

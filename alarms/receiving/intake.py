@@ -36,6 +36,8 @@ from gis.sql import load_statements
 
 SQL = load_statements(Path(__file__).with_name("intake.sql"))
 RETRIES = 5
+REMIND_AFTER = timedelta(days=1)
+"""When a lasting state that a person closed rings again: a door that still stands open, a battery still low."""
 
 log = structlog.get_logger(__name__)
 
@@ -154,7 +156,7 @@ def _store(conn: Connection[Any], batch: Sequence[RawMessage], now: datetime, ru
     fresh = _not_seen_before(conn, fresh, devices, now + rules.message_id_lifetime)
     _place_and_classify(conn, fresh, devices, now.astimezone(rules.zone))
     work, stored = _judge(conn, fresh, now, rules.incident_window)
-    ledger.save(conn, work)
+    ledger.save(conn, work, now)
     staging.store(conn, stored)
     _note_unknown_devices(conn, fresh, now)
     _remember_packets(conn, [letter.message for letter in fresh], now)
@@ -356,13 +358,24 @@ def _judge(
                 if judgement.verdict is Verdict.ALARM and device.site_id is not None:
                     sites.add(device.site_id)
     incidents = ledger.lock_open(conn, sites, speakers) if speakers else []
-    docket = Docket(incidents, ledger.open_alarms(conn, [incident.id for incident in incidents]), window)
+    lasting = {device.id for x in letters for device, signal, _ in x.judged if signal.lasting}
+    docket = Docket(
+        incidents,
+        ledger.open_alarms(conn, [incident.id for incident in incidents]),
+        window,
+        ledger.lingering(conn, lasting, now - REMIND_AFTER),
+    )
     touched = [[docket.apply(d, s, j, now) for d, s, j in letter.judged] for letter in letters]
     work, real_id = docket.numbered(*ledger.new_ids(conn, *docket.count_new()))
     stored = []
     for letter, alarms in zip(letters, touched, strict=True):
         rows = [
-            (device, signal, judgement, None if alarm is None else real_id.get(alarm, alarm))
+            (
+                device,
+                signal,
+                _as_applied(judgement, alarm),
+                None if alarm is None else real_id.get(alarm, alarm),
+            )
             for (device, signal, judgement), alarm in zip(letter.judged, alarms, strict=True)
         ]
         stored.append(
@@ -371,6 +384,11 @@ def _judge(
             )
         )
     return work, stored
+
+
+def _as_applied(judgement: Judgement, alarm_id: int | None) -> Judgement:
+    unchanged = judgement.verdict is Verdict.ALARM and alarm_id is None
+    return replace(judgement, verdict=Verdict.UNCHANGED) if unchanged else judgement
 
 
 def _without_idle_restores(rows: list[staging.JudgedSignal]) -> list[staging.JudgedSignal]:

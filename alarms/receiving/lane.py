@@ -47,18 +47,15 @@ class Lane:
         connect: Callable[[], Connection[Any]],
         rules: Rules,
         batch_size: int,
-        is_current: Callable[[Received], bool],
         on_stored: Callable[[Sequence[Received], Sequence[Outcome], float], None],
     ) -> None:
         """``connect`` opens a database connection with the intake's role, or raises OperationalError.
 
-        ``is_current`` tells whether a message's connection is still there: if not, it will come again.
         ``on_stored`` is called after the commit with the batch, its outcomes and how long it took, in seconds.
         """
         self._connect = connect
         self._rules = rules
         self._batch_size = batch_size
-        self._is_current = is_current
         self._on_stored = on_stored
         self._database: Connection[Any] | None = None
         self._batches = 0
@@ -89,7 +86,11 @@ class Lane:
                 self._database.close()
 
     def _gather(self) -> list[Received]:
-        """Wait for a message, then take what comes with it."""
+        """Wait for a message, then take what comes with it.
+
+        Also what a connection brought that is gone: the broker sends it again and it is recognised; but a broker that
+        was killed may have it no longer, and then it is here only.
+        """
         batch: list[Received] = []
         deadline = time.monotonic() + IDLE_S
         while len(batch) < self._batch_size:
@@ -104,8 +105,7 @@ class Lane:
                 break
             if not batch:
                 deadline = time.monotonic() + LINGER_S
-            if self._is_current(received):
-                batch.append(received)
+            batch.append(received)
         return batch
 
     def _store(self, messages: Sequence[RawMessage]) -> list[Outcome] | None:

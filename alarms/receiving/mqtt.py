@@ -80,7 +80,7 @@ class Receiver:
         self._stopped = threading.Event()
         self._fault: BaseException | None = None
         rules = replace(rules, packets_kept=4 * receive_maximum)
-        self._lanes = [Lane(connect, rules, batch_size, self._is_current, self._stored) for _ in range(lanes)]
+        self._lanes = [Lane(connect, rules, batch_size, self._stored) for _ in range(lanes)]
         self._order: deque[Received] = deque()
         self._acknowledging = threading.Lock()
         self._room = threading.Condition(self._acknowledging)

@@ -150,7 +150,7 @@ def _give(conn: Connection[Any], user_id: int, username: str, grant: Grant, acto
     if grant.division_code is not None:
         known = conn.execute(SQL["division_is_there"], {"code": grant.division_code}).fetchone()
         if known is None:
-            raise ConflictError(f"there is no division {grant.division_code}")
+            raise NotInScopeError(f"there is no division {grant.division_code}")
     values = {
         "user_id": user_id,
         "role": grant.role,

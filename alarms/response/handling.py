@@ -1,4 +1,4 @@
-"""A person's actions on incidents: acknowledge one or many, take over, send, close, reopen, note; and incidents by hand.
+"""A person's actions on incidents, one or many: acknowledge, take over, send, close, reopen, note; reports by hand.
 
 The caller's transaction has its scope set (``begin_scope``), so an incident outside it is simply not there.
 """

@@ -8,7 +8,7 @@ because an alarm is one device, zone and category: closing the door must not end
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,12 +21,14 @@ class Condition:
 
     event: str
     zone: str
+    lasting: bool = False
+    """Whether it goes on until somebody mends it. Motion, smoke and water are news each time that they are told."""
 
 
 MOTION = Condition("130", "motion")
 """Burglary, not 132 interior: the sensor does not know where it hangs."""
 PRESENCE = Condition("130", "presence")
-CONTACT = Condition("131", "contact")
+CONTACT = Condition("131", "contact", lasting=True)
 """Perimeter: a door or window is open. Not 134 entry/exit, which implies a panel with an entry delay."""
 VIBRATION = Condition("131", "vibration")
 """Perimeter: somebody works on the wall, pane or safe."""
@@ -35,10 +37,10 @@ HEAT = Condition("114", "heat")
 GAS = Condition("151", "gas")
 CARBON_MONOXIDE = Condition("162", "carbon_monoxide")
 WATER = Condition("154", "water")
-TAMPER = Condition("383", "tamper")
-BATTERY_LOW = Condition("384", "battery")
-TROUBLE = Condition("380", "trouble")
-POWER_LOST = Condition("301", "power")
+TAMPER = Condition("383", "tamper", lasting=True)
+BATTERY_LOW = Condition("384", "battery", lasting=True)
+TROUBLE = Condition("380", "trouble", lasting=True)
+POWER_LOST = Condition("301", "power", lasting=True)
 PANIC = Condition("120", "panic")
 TEST = Condition("601", "test")
 
@@ -76,11 +78,12 @@ class Report:
 
     def condition(self, condition: Condition, active: bool, *, zone: str | None = None) -> Signal:
         """A condition that is, or is no longer."""
-        return self.signal(
+        signal = self.signal(
             condition.event,
             Qualifier.NEW if active else Qualifier.RESTORE,
             zone=condition.zone if zone is None else zone,
         )
+        return replace(signal, lasting=True) if condition.lasting else signal
 
     def alive(self) -> Signal:
         """Nothing to report but itself: heard of, with battery, radio level and measurements."""
