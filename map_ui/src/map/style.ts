@@ -253,9 +253,17 @@ function divisionLabel(tier: 2 | 3 | 4, palette: Palette, size: number): LayerSp
       'text-font': tier === 2 ? BOLD : FONT,
       'text-size': size,
       'text-letter-spacing': tier === 2 ? 0.08 : 0,
-      'text-anchor': 'bottom',
-      'text-offset': [0, -1.3],
-      'text-allow-overlap': tier === 2,
+      // Beside the plate of its count, wherever there is room.
+      'text-variable-anchor-offset': [
+        'bottom',
+        [0, -1.3],
+        'top',
+        [0, 1.3],
+        'right',
+        [-2.4, 0],
+        'left',
+        [2.4, 0],
+      ],
       'text-max-width': 9,
     },
     paint: {

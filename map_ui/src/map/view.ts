@@ -76,7 +76,8 @@ export function applyBreaks(map: MapLibre, division: Division | undefined, place
   const bounds = division && boundsOf(division, places);
   const fit = bounds && map.cameraForBounds(toBoundsLike(bounds), { padding: PADDING_PX })?.zoom;
   const breaks = breaksFor(division?.tier ?? null, fit ?? Number.POSITIVE_INFINITY);
-  for (const [layer, [from, to]] of Object.entries(zoomRanges(breaks))) map.setLayerZoomRange(layer, from, to);
+  for (const [layer, [from, to]] of Object.entries(zoomRanges(breaks)))
+    map.setLayerZoomRange(layer, from, to);
   return breaks;
 }
 

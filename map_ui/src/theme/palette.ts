@@ -70,7 +70,7 @@ export const PALETTES: Record<ThemeName, Palette> = {
     outline: '#06090d',
     map: {
       outside: '#0b0f14',
-      land: '#131b24',
+      land: '#121921',
       county: '#5d7185',
       township: '#415161',
       village: '#2f3c49',

@@ -35,10 +35,9 @@ export class AppShell extends AppElement {
       .frame {
         height: 100%;
         display: grid;
-        grid-template: 'top top top' auto 'banner banner banner' auto 'queue map case' minmax(
-            0,
-            1fr
-          ) / auto minmax(0, 1fr) auto;
+        grid-template:
+          'top top top' auto 'banner banner banner' auto 'queue map case' minmax(0, 1fr)
+          / auto minmax(0, 1fr) auto;
       }
       lf-top-line {
         grid-area: top;

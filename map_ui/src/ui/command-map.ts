@@ -99,7 +99,8 @@ export class CommandMap extends AppElement {
     });
     map.on('click', (event) => this.clicked(event));
     map.on('moveend', (event) => {
-      if ('originalEvent' in event && event.originalEvent) this.app.focus.set(divisionInView(map, this.#breaks));
+      if ('originalEvent' in event && event.originalEvent)
+        this.app.focus.set(divisionInView(map, this.#breaks));
     });
     map.on('zoomstart', () => {
       this.fan = null;

@@ -51,9 +51,7 @@ export function queueRow(app: App, incident: Incident, index: number, of: number
           ${age.late ? html`<em class="late">${t('queue.late')}</em>` : nothing}
           ${app.clock.age(openedAt(incident), app.now.value)}
         </span>
-        <span class="state"
-          >${age.late ? html`<em class="late">${t('queue.late')}</em>` : stateOf(incident)}</span
-        >
+        <span class="state">${stateOf(incident)}</span>
       </span>
     </button>
     ${age.fraction === null ? nothing : html`<span class="bar" aria-hidden="true"><i data-fraction=${age.fraction.toFixed(3)}></i></span>`}
