@@ -172,7 +172,7 @@ def test_a_batch_whose_commit_was_not_confirmed_is_stored_once(
         statuses.extend(outcome.status.value for outcome in outcomes)
         done.set()
 
-    lane = Lane(lambda: CommitReplyLost.connect(**parameters), RULES, 500, lambda _: True, stored)
+    lane = Lane(lambda: CommitReplyLost.connect(**parameters), RULES, 500, stored)
     for number in (1, 2, 3):
         lane.put(Received(says("pir-1", "130", session="s", packet=number), 1))
     thread = threading.Thread(target=lane.run)

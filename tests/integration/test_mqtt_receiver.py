@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,9 +21,10 @@ from paho.mqtt.properties import Properties
 from alarms.receiving import mqtt as receiving
 from alarms.receiving.mqtt import Receiver
 from api.database.pool import connect
+from api.embedded.mosquitto import EmbeddedMosquitto
 from api.settings import load_settings
 from tests.acceptance.fleet import until
-from tests.integration.servers import Broker
+from tests.integration.servers import Broker, start
 from tests.integration.test_embedded_mosquitto import Talker
 from tests.stories import RULES, Seen, World
 
@@ -262,3 +265,35 @@ def test_a_fault_that_waiting_cannot_heal_ends_the_receiver_with_its_reason(
 
     with pytest.raises(RuntimeError, match="the program is wrong"):
         talk()
+
+
+def test_what_was_received_is_stored_though_the_broker_was_killed_meanwhile(
+    fresh_broker: Broker, database: Connect, devices: Talker, seen: Seen
+) -> None:
+    """The database is away, the intake holds messages, the broker dies before it saved them: they are here only."""
+    back = threading.Event()
+
+    def away_at_first() -> psycopg.Connection[Any]:
+        if not back.is_set():
+            raise psycopg.OperationalError("connection refused")
+        return database()
+
+    embedded = EmbeddedMosquitto(fresh_broker.folder)
+    again = None
+    with receiving_from(fresh_broker, away_at_first, batch_size=5) as receiver:
+        for number in range(20):
+            say(devices, f"pir-{number % 5}", n=number)
+        until(lambda: len(receiver._order) == 20, "the receiver does not get them")
+        os.kill(fresh_broker.pid, signal.SIGKILL)
+        until(lambda: not receiver.connected, "the broker does not die")
+        try:
+            again = start(embedded)
+            until(lambda: receiver.connected, "the receiver does not come back")
+            back.set()
+            until(lambda: seen.count("signals") >= 20, "what was confirmed to the devices is lost", 20)
+        finally:
+            receiver.stop()
+            if again is not None:
+                again.kill()
+                again.wait(20)
+    assert {s["details"]["extra"]["n"] for s in seen.signals} == set(range(20))
