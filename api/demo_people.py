@@ -99,23 +99,23 @@ class People:
         """The devices of a site; most households have none."""
         luck = self._random.random()
         if site.kind == "household":
-            if luck < 0.16:
+            if luck < 0.11:
                 yield self._alone(site, "infrared_sensor", "院内红外", ["lianfang"] * 6 + ["tasmota"] * 2)
-            elif luck < 0.19:
+            elif luck < 0.13:
                 yield self._alone(site, "panic_button", "一键报警", ["lianfang"])
-            elif luck < 0.225:
+            elif luck < 0.155:
                 yield self._alone(site, "door_contact", "大门门磁", ["lianfang", "shelly2", "tasmota"])
-            elif luck < 0.25:
+            elif luck < 0.17:
                 yield self._alone(site, "smoke_detector", "厨房烟感", ["lianfang", "shelly2"])
-            elif luck < 0.265:
+            elif luck < 0.178:
                 yield from self._zigbee(site)
         elif site.kind == "shop":
             yield self._device(site, "alarm_panel", "报警主机", "lianfang", zone="1")
-            if luck < 0.3:
+            if luck < 0.2:
                 yield self._device(site, "panic_button", "柜台紧急按钮", "lianfang")
-            if luck > 0.85:
+            if luck > 0.9:
                 yield from self._cameras(site, 2)
-            elif luck > 0.75:
+            elif luck > 0.82:
                 yield from self._zigbee(site)
         elif site.kind in ("key_site", "market"):
             yield self._device(site, "alarm_panel", "报警主机", "lianfang", zone="1")
