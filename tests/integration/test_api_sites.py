@@ -61,7 +61,9 @@ def test_a_site_is_joined_to_its_cell_and_tiers_when_it_is_added(city: httpx.Cli
 def test_a_position_of_a_phone_map_is_converted_and_says_where_it_came_from(city: httpx.Client) -> None:
     site = added(city, position={"lon": INSIDE[0], "lat": INSIDE[1], "crs": "GCJ-02"})
     assert site["source_crs"] == "GCJ-02"
-    lon, lat = site["position"]  # type: ignore[misc]
+    position = site["position"]
+    assert isinstance(position, list)
+    lon, lat = position
     assert 0.003 < INSIDE[0] - lon < 0.008
     assert 0.0005 < abs(INSIDE[1] - lat) < 0.003
 
