@@ -39,6 +39,9 @@ export class AppShell extends AppElement {
           'top top top' auto 'banner banner banner' auto 'queue map case' minmax(0, 1fr)
           / auto minmax(0, 1fr) auto;
       }
+      main {
+        display: contents;
+      }
       lf-top-line {
         grid-area: top;
       }
@@ -176,22 +179,24 @@ export class AppShell extends AppElement {
     ];
     return html`<div class=${classes.join(' ')} lang=${locale.value}>
       <lf-top-line .app=${app}></lf-top-line>
-      <lf-live-banner .app=${app}></lf-live-banner>
-      <lf-queue
-        .app=${app}
-        .folded=${this.queueFolded}
-        @fold=${() => {
-          this.queueFolded = !this.queueFolded;
-        }}
-      ></lf-queue>
-      <lf-map .app=${app}></lf-map>
-      <lf-detail
-        .app=${app}
-        .folded=${this.detailFolded}
-        @fold=${() => {
-          this.detailFolded = !this.detailFolded;
-        }}
-      ></lf-detail>
+      <main>
+        <lf-live-banner .app=${app}></lf-live-banner>
+        <lf-queue
+          .app=${app}
+          .folded=${this.queueFolded}
+          @fold=${() => {
+            this.queueFolded = !this.queueFolded;
+          }}
+        ></lf-queue>
+        <lf-map .app=${app}></lf-map>
+        <lf-detail
+          .app=${app}
+          .folded=${this.detailFolded}
+          @fold=${() => {
+            this.detailFolded = !this.detailFolded;
+          }}
+        ></lf-detail>
+      </main>
       <lf-tabs .app=${app}></lf-tabs>
       <lf-announcer .app=${app}></lf-announcer>
       ${

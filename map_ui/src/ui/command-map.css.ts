@@ -8,7 +8,7 @@ export const mapStyles = css`
     position: relative;
     background: var(--ground);
   }
-  section,
+  .whole,
   .map {
     position: absolute;
     inset: 0;
@@ -71,6 +71,11 @@ export const mapStyles = css`
   .note.strong {
     border-color: var(--accent);
     font-size: 16px;
+  }
+  @media (max-width: 700px) {
+    .bottom-right {
+      bottom: 44px;
+    }
   }
   .failed {
     position: absolute;

@@ -289,10 +289,10 @@ export class CommandMap extends AppElement {
       features: incident ? selectionFeatures(incident, this.#devices ?? []) : [],
     });
     const dim = incident?.position ? 0.55 : 1;
-    for (const layer of [...INCIDENT_LAYERS, ...COUNT_LAYERS]) {
+    // Counts keep their strength: a plate that lets shapes through cannot be read.
+    for (const layer of INCIDENT_LAYERS) {
       map.setPaintProperty(layer, 'icon-opacity', dim);
-      if (layer.startsWith('count') || layer.endsWith('cluster'))
-        map.setPaintProperty(layer, 'text-opacity', dim);
+      if (layer.endsWith('cluster')) map.setPaintProperty(layer, 'text-opacity', dim);
     }
     if (incident?.position && id !== null && this.#devices === null) {
       this.#devices = [];
@@ -332,7 +332,7 @@ export class CommandMap extends AppElement {
   override render(): TemplateResult {
     const { app } = this;
     const session = app.session.value;
-    return html`<section aria-label=${t('map.region')} class=${app.picking.value ? 'picking' : ''}>
+    return html`<div class="whole ${app.picking.value ? 'picking' : ''}">
       <div class="map"></div>
       ${this.failed ? html`<p class="failed" role="alert">${t('map.failed')}</p>` : nothing}
       <div class="corner top-left">
@@ -383,7 +383,7 @@ export class CommandMap extends AppElement {
             ></lf-fan>`
           : nothing
       }
-    </section>`;
+    </div>`;
   }
 
   private toggle(layer: Toggle): void {

@@ -26,7 +26,7 @@ export class KeyHelp extends AppElement {
         border: 1px solid var(--edge);
         border-radius: 8px;
       }
-      header {
+      .head {
         display: flex;
         justify-content: space-between;
         align-items: center;
@@ -56,7 +56,7 @@ export class KeyHelp extends AppElement {
 
   override render(): TemplateResult {
     return html`<section role="dialog" aria-labelledby="title">
-      <header>
+      <div class="head">
         <h2 id="title">${t('keys.title')}</h2>
         <button
           class="plain"
@@ -66,7 +66,7 @@ export class KeyHelp extends AppElement {
         >
           ✕
         </button>
-      </header>
+      </div>
       <dl>
         ${KEY_LIST.map(
           ([keys, message]) =>

@@ -111,8 +111,13 @@ export const topLineStyles = css`
     white-space: normal;
   }
   @media (max-width: 1023px) {
+    /* Still the page's heading for those who hear it. */
     h1 {
-      display: none;
+      position: absolute;
+      clip-path: inset(50%);
+      width: 1px;
+      height: 1px;
+      overflow: hidden;
     }
   }
   @media (max-width: 700px) {
