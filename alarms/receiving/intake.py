@@ -339,7 +339,9 @@ def _locate(conn: Connection[Any], signals: Sequence[Signal]) -> dict[Position, 
 
 
 def _at(device: Device, place: Place) -> Device:
-    """The device where its signal says that it is, not where it was placed."""
+    """The device where its signal says that it is; where it was placed when that is outside every boundary."""
+    if place.county is None:
+        return device
     return replace(
         device, county=place.county, township=place.township, village=place.village, grid_cell=place.grid_cell
     )
