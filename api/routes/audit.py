@@ -12,8 +12,9 @@ from pydantic import BaseModel
 from alarms.registry import audit
 from api.auth.dependencies import Reader, require, transaction
 from api.errors import Problem
+from api.inputs import Moment
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor, next_links
-from api.routes.registering import READ, Moment, registering
+from api.routes.registering import READ, registering
 from api.schemas import Link
 
 router = APIRouter(prefix="/api/v1/audit", tags=["people"])

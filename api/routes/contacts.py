@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 
 from alarms.registry import sites
 from api.auth.dependencies import Reader, require
-from api.inputs import Body, Id, Line, Reason
-from api.routes.registering import WRITE, Moment, actor_of, registering
+from api.inputs import Body, Id, Line, Moment, Reason
+from api.routes.registering import WRITE, actor_of, registering
 from api.schemas import MaskedContact
 
 router = APIRouter(prefix="/api/v1/sites", tags=["registry"])

@@ -15,7 +15,7 @@ from alarms.registry import devices
 from alarms.registry.devices import NewDevice
 from api.auth.dependencies import Reader, require, transaction
 from api.errors import FieldError, Problem
-from api.inputs import Body, DivisionCode, Id, Line, ObjectId, QueryText, Reason, division_code
+from api.inputs import Body, DivisionCode, Id, Line, Moment, ObjectId, QueryText, Reason, division_code
 from api.paging import (
     MAX_ID,
     BboxText,
@@ -33,7 +33,6 @@ from api.routes.registering import (
     AnyPosition,
     Count,
     DeclaredDivision,
-    Moment,
     Version,
     actor_of,
     placing_of,

@@ -13,8 +13,9 @@ from pydantic import BaseModel
 
 from alarms.registry import devices
 from api.auth.dependencies import Reader, require, transaction
+from api.inputs import Moment
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor, next_links
-from api.routes.registering import READ, Moment
+from api.routes.registering import READ
 from api.schemas import Link
 
 router = APIRouter(prefix="/api/v1/messages", tags=["registry"])

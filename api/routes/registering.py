@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Query, Request
 from psycopg import Connection
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from alarms.registry import errors as registry
 from alarms.registry.audit import Actor
@@ -24,15 +23,6 @@ WRITE = READ | documented("cross-origin", "not-permitted", "changed-meanwhile", 
 
 Count = Annotated[bool, Query(description="Also count all that fits the filters, which takes longer")]
 
-
-def _in_range(moment: datetime) -> datetime:
-    if not 1970 <= moment.year <= 9000:
-        raise ValueError("is out of range: a time like 2026-11-23T03:00:00+08:00 is right")
-    return moment
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
-"""A time that the database can compare."""
 
 Degrees = Annotated[float, Field(allow_inf_nan=False, ge=-1e8, le=1e8)]
 
