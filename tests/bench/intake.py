@@ -29,7 +29,7 @@ from paho.mqtt.properties import Properties
 
 from api.embedded.mosquitto import Login
 from tests.bench import node_red
-from tests.bench.report import report
+from tests.bench.report import report, warn_if_busy
 from tests.bench.world import World, fill, world
 
 LIMIT_CLIENT = "bench-limit"
@@ -204,6 +204,7 @@ def main() -> None:
     )
     parser.add_argument("--live-signals", type=int, default=50_000)
     options = parser.parse_args()
+    warn_if_busy()
     from alarms.receiving.mqtt import CLIENT_ID, TOPICS
 
     with world() as w:

@@ -40,7 +40,7 @@ from api.embedded.ports import any_free
 from api.settings import load_settings
 from api.users import add_user
 from tests.bench.intake import messages, open_session, publish
-from tests.bench.report import report
+from tests.bench.report import report, warn_if_busy
 from tests.bench.world import World, world
 
 PAGE = Path(__file__).with_name("latency_page.js").read_text(encoding="utf-8")
@@ -98,6 +98,7 @@ def main() -> None:
     )
     parser.add_argument("--screenshots", type=Path, help="a folder for a picture of the page after each rate")
     options = parser.parse_args()
+    warn_if_busy()
     if not Path("map_ui/dist/index.html").exists():
         sys.exit("the map is not built: ./run bench latency builds it")
     plan = options.rates * options.rounds

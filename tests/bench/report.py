@@ -22,7 +22,17 @@ def machine() -> str:
         for line in Path("/proc/meminfo").read_text().splitlines()
         if line.startswith("MemTotal")
     )
-    return f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release()}, Python {platform.python_version()}"
+    system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
+    return f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB, {system}"
+
+
+def warn_if_busy() -> None:
+    """Say before a run that others are at work: then the figures tell more about them than about us."""
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        print(
+            f"note: the load average is {load:.1f} before the start; quote nothing from a machine that is not quiet"
+        )
 
 
 def report(name: str, figures: Mapping[str, float], notes: Mapping[str, str] | None = None) -> Path:
