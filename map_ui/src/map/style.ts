@@ -206,7 +206,7 @@ function cellLabel(palette: Palette): LayerSpecification {
     'source-layer': 'grid_cells',
     minzoom: 14.5,
     layout: {
-      'text-field': ['slice', ['get', 'code'], 12],
+      'text-field': ['slice', ['get', 'code'], 13],
       'text-font': FONT,
       'text-size': 11,
     },
@@ -230,7 +230,7 @@ function siteLabel(palette: Palette): LayerSpecification {
       'text-font': FONT,
       'text-size': 12,
       'text-anchor': 'top',
-      'text-offset': [0, 1.2],
+      'text-offset': [0, 1.7],
       'text-optional': true,
     },
     paint: {
