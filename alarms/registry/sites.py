@@ -44,6 +44,8 @@ class Placing:
 
     position: Position | None = None
     division: str | None = None
+    keeps_point: bool = False
+    """Only the division is to be declared anew; the point stays."""
 
     def values(self) -> dict[str, Any]:
         """Parameters of the statements that place."""
@@ -53,6 +55,7 @@ class Placing:
             "lat": point.lat if point else None,
             "source_crs": point.source_crs if point else "EPSG:4326",
             "division": self.division,
+            "keeps_point": self.keeps_point,
         }
 
 

@@ -30,20 +30,23 @@ SELECT %(kind)s, %(name)s, %(address)s, %(unit)s, %(organisation_id)s, %(armed_s
 RETURNING id;
 
 -- name: update
+-- Placed anew when that is asked; what was declared before stands where neither point nor division contradict it.
 UPDATE sites s
    SET kind = %(kind)s, name = %(name)s, address = %(address)s, unit = %(unit)s, organisation_id = %(organisation_id)s,
        armed_schedule = %(armed_schedule)s, armed_override = %(armed_override)s, external_ref = %(external_ref)s,
        position = CASE WHEN %(placing)s THEN p.point ELSE s.position END,
-       source_crs = CASE WHEN %(placing)s THEN %(source_crs)s ELSE s.source_crs END,
+       source_crs = CASE WHEN %(placing)s AND NOT %(keeps_point)s THEN %(source_crs)s ELSE s.source_crs END,
        grid_cell_id = CASE WHEN %(placing)s THEN l.grid_cell_id ELSE s.grid_cell_id END,
        grid_cell = CASE WHEN %(placing)s THEN l.grid_cell ELSE s.grid_cell END,
        county = CASE WHEN %(placing)s THEN l.county ELSE s.county END,
        township = CASE WHEN %(placing)s THEN l.township ELSE s.township END,
        village = CASE WHEN %(placing)s THEN l.village ELSE s.village END,
        version = s.version + 1, updated_at = now()
-  FROM (SELECT ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326) AS point) p
-  LEFT JOIN LATERAL place(p.point, %(division)s) l ON true
- WHERE s.id = %(id)s
+  FROM sites o
+ CROSS JOIN LATERAL (SELECT CASE WHEN %(keeps_point)s THEN o.position
+                                 ELSE ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326) END AS point) p
+  LEFT JOIN LATERAL place(p.point, coalesce(%(division)s, o.village, o.township, o.county)) l ON true
+ WHERE o.id = %(id)s AND s.id = o.id
 RETURNING s.id;
 
 -- name: devices_of

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from alarms.registry import sites
 from api.auth.dependencies import Reader, require
 from api.inputs import Body, Id, Line, Moment, Reason
-from api.routes.registering import WRITE, actor_of, registering
+from api.routes.registering import WRITE, actor_of, left_out, registering
 from api.schemas import MaskedContact
 
 router = APIRouter(prefix="/api/v1/sites", tags=["registry"])
@@ -34,10 +34,10 @@ class ContactBody(Body):
 class ContactPatch(Body):
     """What is to be different; what is left out stays."""
 
-    name: Annotated[Line, Field(min_length=1, pattern=r"\S")] = ""
-    phone: Annotated[str, Field(pattern=PHONE)] = ""
-    relation: Line = ""
-    call_order: Annotated[int, Field(ge=1, le=99, strict=True)] = 1
+    name: Annotated[Line, Field(min_length=1, pattern=r"\S")] = left_out("")
+    phone: Annotated[str, Field(pattern=PHONE)] = left_out("")
+    relation: Line = left_out("")
+    call_order: Annotated[int, Field(ge=1, le=99, strict=True)] = left_out(1)
     consent_at: Moment | None = None
 
 

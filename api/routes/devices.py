@@ -35,6 +35,7 @@ from api.routes.registering import (
     DeclaredDivision,
     Version,
     actor_of,
+    left_out,
     placing_of,
     registering,
 )
@@ -77,10 +78,10 @@ class DevicePatch(Body):
     """What is to be different; what is left out stays. Places and states have acts of their own."""
 
     version: Version | None = None
-    kind: DeviceKind = "other"
-    name: Line = ""
-    zone: Annotated[Line, Field(max_length=64)] = ""
-    protocol: Protocol = "lianfang"
+    kind: DeviceKind = left_out("other")
+    name: Line = left_out("")
+    zone: Annotated[Line, Field(max_length=64)] = left_out("")
+    protocol: Protocol = left_out("lianfang")
     organisation_id: ObjectId | None = None
 
 

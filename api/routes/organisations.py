@@ -16,7 +16,7 @@ from api.errors import Problem
 from api.inputs import Body, Id, Line, QueryText
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor, next_links
 from api.routes.contacts import PHONE
-from api.routes.registering import READ, WRITE, actor_of, registering
+from api.routes.registering import READ, WRITE, actor_of, left_out, registering
 from api.schemas import Link
 
 router = APIRouter(prefix="/api/v1/organisations", tags=["people"])
@@ -53,8 +53,8 @@ class OrganisationBody(Body):
 class OrganisationPatch(Body):
     """What is to be different; what is left out stays."""
 
-    name: Annotated[Line, Field(min_length=1, pattern=r"\S")] = ""
-    kind: Kind = "government"
+    name: Annotated[Line, Field(min_length=1, pattern=r"\S")] = left_out("")
+    kind: Kind = left_out("government")
     phone: Annotated[str, Field(pattern=PHONE)] | None = None
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request
 from psycopg import Connection
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from alarms.registry import errors as registry
 from alarms.registry.audit import Actor
@@ -21,10 +21,20 @@ from gis import coordinates
 READ = documented("signed-out", "not-permitted", "not-found", "wrong-input", "database-away")
 WRITE = READ | documented("cross-origin", "not-permitted", "changed-meanwhile", "conflict", "too-large")
 
-Count = Annotated[bool, Query(description="Also count all that fits the filters, which takes longer")]
+
+def _true_or_false(value: object) -> object:
+    if value not in ("true", "false", False):
+        raise ValueError("must be true or false")
+    return value
 
 
-Degrees = Annotated[float, Field(allow_inf_nan=False, ge=-1e8, le=1e8)]
+Count = Annotated[
+    bool,
+    BeforeValidator(_true_or_false),
+    Query(description="Also count all that fits the filters, which takes longer"),
+]
+
+Degrees = Annotated[float, Field(allow_inf_nan=False, ge=-1e8, le=1e8, strict=True)]
 
 
 class PositionBody(BaseModel):
@@ -49,6 +59,15 @@ DeclaredDivision = Annotated[
     ),
 ]
 Version = ObjectId
+
+
+def left_out(value: Any) -> Any:
+    """The value of a field of a PATCH that was not given: it means nothing and is not documented as a default."""
+    return Field(default=value, json_schema_extra=_without_default)
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
 
 
 def placing_of(position: AnyPosition | None, division: str | None) -> Placing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -22,6 +23,7 @@ from api.routes.registering import (
     DeclaredDivision,
     Version,
     actor_of,
+    left_out,
     placing_of,
     registering,
 )
@@ -118,10 +120,10 @@ class SitePatch(Body):
     """What is to be different; what is left out stays. A position or division places the site anew."""
 
     version: Version | None = None
-    kind: SiteKind = SiteKind.HOUSEHOLD
-    name: Annotated[Line, Field(min_length=1, pattern=r"\S")] = ""
-    address: Line = ""
-    unit: Line = ""
+    kind: SiteKind = left_out(SiteKind.HOUSEHOLD)
+    name: Annotated[Line, Field(min_length=1, pattern=r"\S")] = left_out("")
+    address: Line = left_out("")
+    unit: Line = left_out("")
     organisation_id: ObjectId | None = None
     external_ref: Annotated[Line, Field(min_length=1)] | None = None
     armed_schedule: Schedule | None = None
@@ -200,6 +202,8 @@ def change_site(request: Request, who: Writer, site_id: Id, body: SitePatch) -> 
     """Change a site; open incidents show it at once, and its devices move with it."""
     given = body.model_fields_set
     placing = placing_of(body.position, body.division) if given & {"position", "division"} else None
+    if placing is not None and "position" not in given:
+        placing = replace(placing, keeps_point=True)
     values = {name: value for name, value in _values(body).items() if name in given}
     with registering(request, who, "site.write") as conn:
         now = datetime.now(UTC)

@@ -18,7 +18,7 @@ from api.errors import Problem
 from api.inputs import Body, Id, Line, ObjectId, QueryText, division_code
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor, next_links
 from api.routes.contacts import PHONE
-from api.routes.registering import READ, WRITE, actor_of, registering
+from api.routes.registering import READ, WRITE, actor_of, left_out, registering
 from api.schemas import Link
 
 router = APIRouter(prefix="/api/v1/users", tags=["people"])
@@ -89,9 +89,9 @@ class UserBody(Body):
 class UserPatch(Body):
     """What is to be different; what is left out stays."""
 
-    display_name: Annotated[Line, Field(min_length=1, pattern=r"\S")] = ""
+    display_name: Annotated[Line, Field(min_length=1, pattern=r"\S")] = left_out("")
     phone: Annotated[str, Field(pattern=PHONE)] | None = None
-    locale: Locale = "zh"
+    locale: Locale = left_out("zh")
 
 
 class PasswordBody(Body):

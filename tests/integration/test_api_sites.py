@@ -92,6 +92,22 @@ def test_a_declared_division_places_what_has_no_point(city: httpx.Client) -> Non
     assert (site["village"], site["grid_cell"], site["position"]) == (OTHER_VILLAGE, None, None)
 
 
+def test_a_declared_division_alone_leaves_the_point(city: httpx.Client, given: World) -> None:
+    given.conn.execute("INSERT INTO divisions (code, tier, name) VALUES ('411271000000', 2, 'no boundary')")
+    given.conn.commit()
+    path = f"/api/v1/sites/{added(city, position=None, division=VILLAGE)['id']}"
+    contradicted = city.patch(path, json={"position": OTHER_INSIDE}).json()
+    assert (contradicted["village"], contradicted["position"]) == (OTHER_VILLAGE, OTHER_INSIDE)
+    declared = city.patch(path, json={"division": "411271"}).json()
+    assert (declared["county"], declared["village"], declared["position"]) == (
+        "411271000000",
+        None,
+        OTHER_INSIDE,
+    )
+    renamed = city.patch(path, json={"name": "x"}).json()
+    assert (renamed["county"], renamed["position"]) == ("411271000000", OTHER_INSIDE)
+
+
 def test_lists_take_boxes_divisions_kinds_and_words_and_go_on_where_they_ended(city: httpx.Client) -> None:
     for n in range(5):
         added(city, name=f"店 {n}")
