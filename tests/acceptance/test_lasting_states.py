@@ -1,4 +1,4 @@
-"""A gateway tells its sensors' whole state again and again: a state that goes on is news once, not with each message."""
+"""A gateway tells its sensors' whole state again and again: a state that goes on is news once.
 
 from __future__ import annotations
 

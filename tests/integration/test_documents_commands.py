@@ -1,7 +1,7 @@
 """Every ``./run lianfang`` command that the documents show is typed as it stands, and works.
 
-What runs until Ctrl-C (up, serve, demo, simulate) has stories of its own: test_up.py, test_simulator_run.py. Commands that
-load files have theirs with the files: test_load*.py.
+What runs until Ctrl-C (up, serve, demo, simulate) has stories of its own: test_up.py, test_simulator_run.py. What
+loads files has them with the files: test_load*.py.
 """
 
 from __future__ import annotations
