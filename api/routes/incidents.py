@@ -64,7 +64,10 @@ class ReportBody(Body):
     text: Text = ""
     site_id: ObjectId | None = None
     position: (
-        Annotated[list[Annotated[float, Field(ge=-180, le=180)]], Field(min_length=2, max_length=2)] | None
+        Annotated[
+            list[Annotated[float, Field(ge=-180, le=180, strict=True)]], Field(min_length=2, max_length=2)
+        ]
+        | None
     ) = None
     caller_name: Line | None = None
     caller_phone: Annotated[str, Field(pattern=r"^[0-9+() -]{0,30}$")] | None = None
