@@ -66,6 +66,7 @@ DESKTOP, PHONE = (1280, 800), (390, 844)
 # Asking who is signed in is answered with 401 while nobody is; the browser logs that by itself.
 NOBODY_SIGNED_IN = re.compile(r"status of 401 .*")
 Open = Callable[..., Page]
+Browse = Callable[..., "Watched"]
 
 expect.set_options(timeout=20_000)
 

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import Browse, Open
 from tests.browser.town import Town
 
 
@@ -119,7 +119,9 @@ def test_the_newest_alarm_is_one_key_away(sign_in: Open, town: Town) -> None:
     expect(page.locator("lf-detail")).to_contain_text(f"Incident {newest}")
 
 
-def test_a_refusal_is_said_in_plain_words_beside_the_button(sign_in: Open, town: Town, browse) -> None:
+def test_a_refusal_is_said_in_plain_words_beside_the_button(
+    sign_in: Open, town: Town, browse: Browse
+) -> None:
     """Two people press at once: the second is told, and nothing is shown as done."""
     town.house("Wang's house", "pir-1")
     incident = town.hears("pir-1", "130")

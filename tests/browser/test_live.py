@@ -8,18 +8,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
 from playwright.sync_api import expect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.auth.dependencies import COOKIE
 from api.embedded.ports import any_free
 from api.settings import Settings
-from tests.browser.conftest import Open
+from tests.browser.conftest import Browse, Open
 from tests.browser.town import Town
-from tests.integration.serving import serve, wait_until
+from tests.integration.serving import Served, serve, wait_until
 
 
 def test_an_alarm_appears_without_a_refresh_in_the_queue_and_on_the_map(sign_in: Open, town: Town) -> None:
@@ -38,7 +40,9 @@ def test_an_alarm_appears_without_a_refresh_in_the_queue_and_on_the_map(sign_in:
     )
 
 
-def test_what_another_desk_does_is_seen_here(sign_in: Open, town: Town, served, owner_conn) -> None:
+def test_what_another_desk_does_is_seen_here(
+    sign_in: Open, town: Town, served: Served, owner_conn: psycopg.Connection[Any]
+) -> None:
     town.house("Wang's house", "pir-1")
     incident = town.hears("pir-1", "130")
     town.world.user("zhao")
@@ -54,29 +58,25 @@ def test_what_another_desk_does_is_seen_here(sign_in: Open, town: Town, served, 
     expect(row).to_have_count(0)
 
 
+class Counting:
+    """Notes each stream that is asked for."""
+
+    def __init__(self, app: ASGIApp, streams: list[str]) -> None:
+        self._app, self._streams = app, streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/api/v1/live":
+            self._streams.append(scope["query_string"].decode())
+        await self._app(scope, receive, send)
+
+
 def test_many_tabs_take_one_connection(
-    sign_in: Open, town: Town, settings: Settings, browse, owner_conn
+    town: Town, settings: Settings, browse: Browse, owner_conn: psycopg.Connection[Any]
 ) -> None:
-    """Six tabs of a browser, one stream: the server counts."""
+    """Four tabs of a browser, one stream: the server counts."""
     streams: list[str] = []
-
-    def count(app) -> None:
-        stream = app.state
-
-        class Counting:
-            def __init__(self, inner) -> None:
-                self.inner = inner
-
-            async def __call__(self, scope, receive, send) -> None:
-                if scope["type"] == "http" and scope["path"] == "/api/v1/live":
-                    streams.append(scope["query_string"].decode())
-                await self.inner(scope, receive, send)
-
-        assert stream is not None
-        app.add_middleware(Counting)
-
     town.house("Wang's house", "pir-1")
-    with serve(settings, prepare=count) as served:
+    with serve(settings, prepare=lambda app: app.add_middleware(Counting, streams=streams)) as served:
         watched = browse(url=served.url)
         watched.context.add_cookies(
             [{"name": COOKIE, "value": served.token(owner_conn, "li"), "url": served.url}]
@@ -95,10 +95,9 @@ def test_many_tabs_take_one_connection(
 class Process:
     """The API as a process of its own, on a port that it keeps."""
 
-    def __init__(self, settings: Settings, folder: str) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.port = any_free("127.0.0.1")
         self.url = f"http://127.0.0.1:{self.port}"
-        self.folder = folder
         self.environment = os.environ | {
             "LIANFANG_DATABASE_URL": str(settings.database_url),
             "LIANFANG_MQTT_URL": str(settings.mqtt_url),
@@ -126,15 +125,15 @@ class Process:
 
 
 @pytest.fixture
-def process(settings: Settings, tmp_path) -> Iterator[Process]:
-    one = Process(settings, str(tmp_path))
+def process(settings: Settings) -> Iterator[Process]:
+    one = Process(settings)
     one.start()
     yield one
     one.kill()
 
 
 def test_a_lost_connection_is_said_at_once_and_what_came_meanwhile_is_marked(
-    process: Process, browse, town: Town, served, owner_conn: psycopg.Connection
+    process: Process, browse: Browse, town: Town, served: Served, owner_conn: psycopg.Connection[Any]
 ) -> None:
     town.house("Wang's house", "pir-1")
     town.house("Zhao's house", "pir-2")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import DESKTOP, PHONE, ROOT, Open
+from tests.browser.conftest import DESKTOP, PHONE, ROOT, Browse, Open
 from tests.browser.town import Town
+from tests.integration.serving import Served
 
 AXE = Path(ROOT / "map_ui/node_modules/axe-core/axe.min.js")
 TABS = {"en": ("Queue", "Map", "Case"), "zh": ("列表", "地图", "警情")}
@@ -68,7 +68,6 @@ def busy(town: Town) -> Town:
     return town
 
 
-Variant = Callable[..., Page]
 VARIANTS = [
     pytest.param(size, language, theme, id=f"{name}-{language}-{theme}")
     for name, size in (("desktop", DESKTOP), ("phone", PHONE))
@@ -79,7 +78,13 @@ VARIANTS = [
 
 @pytest.mark.parametrize(("size", "language", "theme"), VARIANTS)
 def test_every_screen_is_accessible_and_whole(
-    sign_in: Open, browse, busy: Town, served, size, language, theme
+    sign_in: Open,
+    browse: Browse,
+    busy: Town,
+    served: Served,
+    size: tuple[int, int],
+    language: str,
+    theme: str,
 ) -> None:
     phone = size == PHONE
     signed_out = browse(size=size, language=language, theme=theme).context.new_page()

@@ -1,13 +1,17 @@
 """Signing in and out; what is remembered; who may see nothing."""
 
+from typing import Any
+
+import psycopg
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import Browse, Open
 from tests.browser.town import PASSWORD, Town
+from tests.integration.serving import Served
 
 
 def test_a_wrong_password_is_told_beside_the_field_and_the_right_one_opens_the_map(
-    browse, served, town
+    browse: Browse, served: Served, town: Town
 ) -> None:
     page = browse().context.new_page()
     page.goto(served.url)
@@ -46,7 +50,9 @@ def test_language_and_appearance_are_kept(sign_in: Open) -> None:
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
 
 
-def test_who_may_see_no_incident_is_told_whom_to_ask(browse, served, town, owner_conn) -> None:
+def test_who_may_see_no_incident_is_told_whom_to_ask(
+    browse: Browse, served: Served, town: Town, owner_conn: psycopg.Connection[Any]
+) -> None:
     town.world.user("auditor", role="auditor")
     watched = browse()
     watched.context.add_cookies(

@@ -1,8 +1,12 @@
 /** The chosen incident on the map: itself on top, its devices linked to it with thin lines. */
 import type { Feature } from 'geojson';
+import type { GeoJSONSource, Map as MapLibre } from 'maplibre-gl';
+import { incidentDetail } from '../api/endpoints.ts';
+import type { App } from '../app.ts';
 import type { Incident, LonLat } from '../model/documents.ts';
 import { isUnacknowledged } from '../model/queue.ts';
 import { imageName } from './images.ts';
+import { INCIDENT_LAYERS } from './style.ts';
 
 export function selectionFeatures(incident: Incident, devices: readonly LonLat[]): Feature[] {
   const at = incident.position;
@@ -30,4 +34,54 @@ export function selectionFeatures(incident: Incident, devices: readonly LonLat[]
     );
   }
   return features;
+}
+
+/** Everything else while something is chosen. */
+const DIMMED = 0.55;
+
+export class SelectionLayer {
+  #id: number | null = null;
+  #devices: readonly LonLat[] = [];
+
+  constructor(
+    private readonly map: MapLibre,
+    private readonly app: App,
+  ) {}
+
+  draw(): void {
+    const id = this.app.selected.value;
+    const incident = this.app.incident(id);
+    const source = this.map.getSource<GeoJSONSource>('selection');
+    // Between two styles there is no source; the next style draws it again.
+    if (!source) return;
+    if (id !== this.#id) {
+      this.#id = id;
+      this.#devices = [];
+      if (id !== null && incident?.position) this.#findDevices(id);
+    }
+    source.setData({
+      type: 'FeatureCollection',
+      features: incident ? selectionFeatures(incident, this.#devices) : [],
+    });
+    // Counts keep their strength: a plate that lets shapes through cannot be read.
+    for (const layer of INCIDENT_LAYERS) {
+      const opacity = incident?.position ? DIMMED : 1;
+      this.map.setPaintProperty(layer, 'icon-opacity', opacity);
+      if (layer.endsWith('cluster')) this.map.setPaintProperty(layer, 'text-opacity', opacity);
+    }
+  }
+
+  #findDevices(id: number): void {
+    incidentDetail(id).then(
+      (detail) => {
+        if (this.#id !== id) return;
+        this.#devices = detail.devices.flatMap((device) => (device.position ? [device.position] : []));
+        this.draw();
+      },
+      () => {
+        // The case beside the map asks for the same and says what is wrong; without it no links are drawn.
+        this.#devices = [];
+      },
+    );
+  }
 }

@@ -11,13 +11,13 @@ import {
 } from 'maplibre-gl';
 import maplibreCss from 'maplibre-gl/dist/maplibre-gl.css?inline';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url';
-import { incidentDetail } from '../api/endpoints.ts';
 import type { App } from '../app.ts';
 import { locale, t } from '../i18n/i18n.ts';
 import { addBasemap } from '../map/basemap.ts';
 import { putImages } from '../map/images.ts';
 import { LiveLayers } from '../map/live-layers.ts';
-import { selectionFeatures } from '../map/selection.ts';
+import { openCluster } from '../map/clusters.ts';
+import { SelectionLayer } from '../map/selection.ts';
 import { COUNT_LAYERS, INCIDENT_LAYERS, styleFor, TOGGLES, type Toggle } from '../map/style.ts';
 import { BREAKS, MAX_ZOOM } from '../map/tiers.ts';
 import { applyBreaks, divisionInView, showDivision, showHome, showPoint } from '../map/view.ts';
@@ -43,6 +43,7 @@ export class CommandMap extends AppElement {
   @query('.map') private container!: HTMLElement;
   #map: MapLibre | null = null;
   #live: LiveLayers | null = null;
+  #selection: SelectionLayer | null = null;
   #unwatch: (() => void)[] = [];
   #loaded = false;
   #atHome = false;
@@ -91,6 +92,7 @@ export class CommandMap extends AppElement {
     map.keyboard.disableRotation();
     map.addControl(new ScaleControl({ unit: 'metric' }), 'bottom-left');
     this.#live = new LiveLayers(map);
+    this.#selection = new SelectionLayer(map, this.app);
     map.getCanvas().setAttribute('aria-label', t('map.region'));
     // Not 'load', which waits for every tile: alarms must not wait for the ground.
     map.on('style.load', () => this.filled());
@@ -124,7 +126,7 @@ export class CommandMap extends AppElement {
     this.#unwatch = [
       app.live.batch.watch(({ state, diff }) => {
         if (this.#loaded) this.#live?.apply(state, diff, app.places.value);
-        this.refreshSelection();
+        this.#selection?.draw();
         if (this.fan) {
           const still = this.fan.incidents.flatMap((incident) => app.incident(incident.id) ?? []);
           this.fan = still.length > 0 ? { ...this.fan, incidents: still } : null;
@@ -139,8 +141,7 @@ export class CommandMap extends AppElement {
       }),
       app.focus.watch(() => this.applyBreaks()),
       app.selected.watch(() => {
-        this.#devices = null;
-        this.refreshSelection();
+        this.#selection?.draw();
       }),
       app.zoomTo.watch((to) => {
         if (to === null) return;
@@ -166,7 +167,7 @@ export class CommandMap extends AppElement {
     this.#live?.refill(app.live.state, app.places.value);
     this.#live?.names(app.places.value, locale.value);
     this.#loaded = true;
-    this.refreshSelection();
+    this.#selection?.draw();
     this.applyToggles();
     this.applyBreaks();
     this.goHome();
@@ -256,58 +257,8 @@ export class CommandMap extends AppElement {
     const map = this.#map;
     const source = map?.getSource<GeoJSONSource>(sourceId);
     if (!map || !source) return;
-    const leaves = await source.getClusterLeaves(cluster, 200, 0);
-    const incidents = leaves.flatMap(
-      (leaf) => this.app.incident(Number(leaf.id ?? leaf.properties?.['id'])) ?? [],
-    );
-    const [lon = 0, lat = 0] = point.coordinates;
-    const spread = Math.max(
-      0,
-      ...incidents.flatMap(({ position }) =>
-        position ? [Math.hypot(position[0] - lon, position[1] - lat)] : [],
-      ),
-    );
-    if (spread < 0.00005 || map.getZoom() > MAX_ZOOM - 1) {
-      this.fan = { at: [lon, lat], incidents };
-      return;
-    }
-    const zoom = await source.getClusterExpansionZoom(cluster);
-    map.easeTo({ center: [lon, lat], zoom: Math.min(MAX_ZOOM, zoom + 0.3), duration: 400 });
-  }
-
-  #devices: LonLat[] | null = null;
-
-  private refreshSelection(): void {
-    const map = this.#map;
-    const { app } = this;
-    if (!map || !this.#loaded) return;
-    const id = app.selected.value;
-    const incident = app.incident(id);
-    const source = map.getSource<GeoJSONSource>('selection');
-    source?.setData({
-      type: 'FeatureCollection',
-      features: incident ? selectionFeatures(incident, this.#devices ?? []) : [],
-    });
-    const dim = incident?.position ? 0.55 : 1;
-    // Counts keep their strength: a plate that lets shapes through cannot be read.
-    for (const layer of INCIDENT_LAYERS) {
-      map.setPaintProperty(layer, 'icon-opacity', dim);
-      if (layer.endsWith('cluster')) map.setPaintProperty(layer, 'text-opacity', dim);
-    }
-    if (incident?.position && id !== null && this.#devices === null) {
-      this.#devices = [];
-      incidentDetail(id).then(
-        (detail) => {
-          if (app.selected.value !== id) return;
-          this.#devices = detail.devices.flatMap((device) => (device.position ? [device.position] : []));
-          this.refreshSelection();
-        },
-        () => {
-          // The detail panel asks for the same and says what is wrong; without it the map draws no links.
-          this.#devices = [];
-        },
-      );
-    }
+    const opened = await openCluster(map, source, cluster, point, (id) => this.app.incident(id));
+    if (opened) this.fan = opened;
   }
 
   private applyBreaks(): void {

@@ -25,9 +25,10 @@ export function leafName(app: App, placed: Placed): string {
 /** Its state, with who has it. */
 export function stateOf(incident: Incident): string {
   if (incident.state === 'new') {
-    return incident.active_alarm_count === 0 && incident.alarm_count > 0
-      ? t('queue.restored')
-      : t('queue.new');
+    // A reopened case keeps its alarms closed: nothing was restored there.
+    const restored =
+      incident.active_alarm_count === 0 && incident.alarm_count > 0 && incident.reopened_count === 0;
+    return restored ? t('queue.restored') : t('queue.new');
   }
   if (incident.state === 'acknowledged' && incident.handler) {
     return t('queue.taken_by', { name: incident.handler.name });
