@@ -36,6 +36,7 @@ FIELDS = (
     "external_ref",
 )
 SHOWN_IN_INCIDENTS = ("kind", "name", "address", "unit")
+SHOWN_IN_TILES = ("kind", "name", "unit", "organisation_id", "position")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +64,7 @@ def create(conn: Connection[Any], values: Mapping[str, Any], placing: Placing, a
     """Add a site; returns its id. Raises RegistryError."""
     require_organisation(conn, values.get("organisation_id"))
     site_id = _write(conn, "insert", _columns(values) | placing.values())
+    conn.execute(SQL["new_tiles"])
     audit.write(conn, actor, "site.add", f"site/{site_id}")
     return site_id
 
@@ -88,6 +90,8 @@ def change(
     changed = {"id": site_id, "placing": placing is not None}
     _write(conn, "update", _columns(after) | (placing or Placing()).values() | changed)
     told = [name for name in FIELDS if after[name] != before[name]] + (["position"] if placing else [])
+    if any(name in SHOWN_IN_TILES for name in told):
+        conn.execute(SQL["new_tiles"])
     audit.write(conn, actor, "site.change", f"site/{site_id}", details={"changed": told})
     if any(after[name] != before[name] for name in SHOWN_IN_INCIDENTS):
         conn.execute(SQL["append_site_changes"], {"id": site_id, "now": now})
@@ -107,6 +111,7 @@ def retire(conn: Connection[Any], site_id: int, reason: str, actor: Actor, now: 
     if device_id is not None:
         raise ConflictError(f"site {site_id} still has devices ({device_id}): move or retire them first")
     conn.execute(SQL["retire"], {"id": site_id, "now": now})
+    conn.execute(SQL["new_tiles"])
     audit.write(conn, actor, "site.retire", f"site/{site_id}", reason=reason)
 
 

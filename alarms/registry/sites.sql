@@ -67,6 +67,10 @@ SELECT device_id FROM devices WHERE site_id = %(id)s AND status <> 'retired' ORD
 -- name: retire
 UPDATE sites SET retired_at = %(now)s, version = version + 1, updated_at = now() WHERE id = %(id)s;
 
+-- name: new_tiles
+-- What the map's tiles of sites show has changed: no cache may serve the old ones.
+UPDATE layer_versions SET version = version + 1 WHERE layer = 'sites';
+
 -- name: contacts
 -- Whom to call, masked.
 SELECT json_build_object('id', id, 'name', name, 'relation', relation, 'call_order', call_order,

@@ -161,6 +161,26 @@ def test_nobody_puts_a_site_outside_their_scope(here: httpx.Client, desk: httpx.
     assert desk.post("/api/v1/sites", json=SHOP).status_code == 403, "a dispatcher is no installer"
 
 
+def test_the_map_gets_new_tiles_when_it_would_show_something_else(city: httpx.Client) -> None:
+    def version() -> int:
+        return int(city.get("/api/v1/session").json()["tiles"]["version"]["sites"])
+
+    before = version()
+    path = f"/api/v1/sites/{added(city)['id']}"
+    assert version() == before + 1
+    for change, more in (
+        ({"armed_override": True}, 0),
+        ({"name": SHOP["name"]}, 0),
+        ({"name": "x"}, 1),
+        ({"position": OTHER_INSIDE}, 1),
+    ):
+        was = version()
+        assert city.patch(path, json=change).status_code == 200
+        assert version() == was + more, change
+    city.post(f"{path}/retire", json={"reason": "moved away"})
+    assert version() == before + 4
+
+
 def test_a_change_says_which_version_it_saw(city: httpx.Client) -> None:
     site = added(city, external_ref="A-1")
     path = f"/api/v1/sites/{site['id']}"
