@@ -9,10 +9,12 @@ SELECT id, version, source, state, category, priority, verification_level, site_
        alarm_count, active_alarm_count, handler_id, acknowledged_at, acknowledged_by, dispatched_at, on_scene_at,
        resolved_at, closed_at, closed_by, disposition, reopened_count
   FROM incidents
- WHERE id = ANY (ARRAY(
-           SELECT id FROM incidents WHERE site_id = ANY (%(site_ids)s::bigint[]) AND closed_at IS NULL
+ WHERE id = ANY (ARRAY(   -- OFFSET 0: a probe by key for each, however many are open and whatever the statistics say
+           SELECT i.id FROM unnest(%(site_ids)s::bigint[]) AS k (site_id), LATERAL (
+                  SELECT id FROM incidents WHERE site_id = k.site_id AND closed_at IS NULL OFFSET 0) i
            UNION
-           SELECT incident_id FROM alarms WHERE device_id = ANY (%(device_ids)s::bigint[]) AND closed_at IS NULL))
+           SELECT a.incident_id FROM unnest(%(device_ids)s::bigint[]) AS k (device_id), LATERAL (
+                  SELECT incident_id FROM alarms WHERE device_id = k.device_id AND closed_at IS NULL OFFSET 0) a))
    AND closed_at IS NULL
  ORDER BY id
    FOR NO KEY UPDATE;
@@ -29,10 +31,11 @@ SELECT id, version, source, state, category, priority, verification_level, site_
 
 -- name: open_alarms_of
 -- The open alarms of these incidents.
-SELECT id, version, device_id, zone, category, event, priority, active, incident_id, opened_at, last_at, restored_at,
-       occurrence_count, last_occurred_at, acknowledged_at, acknowledged_by
-  FROM alarms
- WHERE incident_id = ANY (%(ids)s::bigint[]) AND closed_at IS NULL;
+SELECT a.*
+  FROM unnest(%(ids)s::bigint[]) AS k (incident_id), LATERAL (
+       SELECT id, version, device_id, zone, category, event, priority, active, incident_id, opened_at, last_at,
+              restored_at, occurrence_count, last_occurred_at, acknowledged_at, acknowledged_by
+         FROM alarms WHERE incident_id = k.incident_id AND closed_at IS NULL OFFSET 0) a;
 
 -- name: lingering
 -- Alarms of these devices that a person closed within the last day while the condition went on.

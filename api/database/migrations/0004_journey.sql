@@ -112,7 +112,6 @@ CREATE TABLE incidents (
     CHECK (state = 'new' OR acknowledged_at IS NOT NULL)
 );
 CREATE INDEX incidents_open ON incidents (site_id, last_alarm_at) WHERE closed_at IS NULL;
-CREATE INDEX incidents_queue ON incidents ((state <> 'new'), priority, opened_at, id) WHERE closed_at IS NULL;
 CREATE INDEX incidents_opened ON incidents (opened_at DESC, id DESC);
 CREATE INDEX incidents_village ON incidents (village, opened_at DESC);
 CREATE INDEX incidents_township ON incidents (township, opened_at DESC);
@@ -167,7 +166,6 @@ CREATE TABLE alarms (
 CREATE UNIQUE INDEX alarms_one_open ON alarms (device_id, zone, category) WHERE closed_at IS NULL;
 CREATE INDEX alarms_incident ON alarms (incident_id);
 CREATE INDEX alarms_opened ON alarms (opened_at DESC, id DESC);
-CREATE INDEX alarms_open ON alarms (priority, opened_at, id) WHERE closed_at IS NULL;
 CREATE INDEX alarms_site ON alarms (site_id, opened_at DESC);
 CREATE INDEX alarms_village ON alarms (village, opened_at DESC);
 CREATE INDEX alarms_position ON alarms USING gist (position);
