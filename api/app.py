@@ -19,6 +19,7 @@ from api.auth.dependencies import Sessions
 from api.database.pool import conninfo
 from api.headers import BodyLimit, SecurityHeaders
 from api.live import Feed
+from api.metrics import CountRequests, Metrics
 from api.ready import announce_ready
 from api.routes import ROUTERS
 from api.schemas import Snapshot
@@ -62,6 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.sessions = Sessions()
     app.state.attempts = Attempts()
+    app.state.metrics = Metrics(app.state)
     errors.install(app)
     app.include_router(health.router)
     for router in ROUTERS:
@@ -70,6 +72,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders, settings=settings)
+    app.add_middleware(CountRequests, metrics=app.state.metrics)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

@@ -81,4 +81,10 @@ class BodyLimit:
                 raise problem
             return message
 
-        await self._app(scope, counted, send)
+        async def unless_too_large(message: Message) -> None:
+            if received <= self._limit:
+                await send(message)
+            elif message["type"] == "http.response.start":  # whatever the reader of the body made of it
+                await response(Request(scope), problem)(scope, receive, send)
+
+        await self._app(scope, counted, unless_too_large)

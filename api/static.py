@@ -1,4 +1,4 @@
-"""Serves the built map: hashed assets for ever, the page itself never from a cache."""
+"""Serves the built map: hashed assets for ever, the page itself never from a cache. And the page that shows the API."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from api.errors import Problem
 from api.settings import Settings
 
 DIST = Path(__file__).resolve().parent.parent / "map_ui" / "dist"
+DOCS = Path(__file__).resolve().parent / "docs_page"
 NOT_BUILT = """<!doctype html><meta charset="utf-8"><title>联防 Lianfang</title>
 <h1>联防 Lianfang</h1><p>The map is not built yet: run <code>./run demo</code>, or <code>npm ci</code> and
 <code>npm run build</code> in <code>map_ui/</code>.</p>"""
@@ -44,6 +45,12 @@ def install(app: FastAPI, settings: Settings, dist: Path = DIST) -> None:
         return FileResponse(settings.basemap_pmtiles, headers={"Cache-Control": "private, max-age=3600"})
 
     app.mount("/assets", _Immutable(directory=dist / "assets", check_dir=False), name="assets")
+
+    @app.get("/api/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return FileResponse(DOCS / "index.html", headers={"Cache-Control": "no-cache"})
+
+    app.mount("/api/docs", StaticFiles(directory=DOCS), name="docs")
 
     @app.get("/{file}", include_in_schema=False)
     async def top_file(file: str) -> Response:
