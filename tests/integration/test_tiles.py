@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from psycopg_pool import AsyncConnectionPool
 
 from api import errors
-from api.auth.dependencies import Reader, reader
+from api.auth.dependencies import Reader
 from api.auth.permissions import PERMISSIONS
 from api.database.pool import connect, open_pool
 from api.routes import tiles as route
@@ -213,6 +213,16 @@ def people(demo_url: str) -> Iterator[dict[str, int]]:
         conn.commit()
 
 
+class _SignedIn:
+    """Knows one reader, whoever asks: stands in for the table of sessions."""
+
+    def __init__(self, who: Reader) -> None:
+        self.who = who
+
+    async def reader_of(self, _pool: object, _token: str) -> Reader:
+        return self.who
+
+
 def _as_reader(user: int, key: str) -> Reader:
     return Reader(
         user_id=user, username="u", display_name="u", locale="zh", grants=({"role": "dispatcher", "key": key},),
@@ -227,13 +237,15 @@ async def _client(url: str, who: Reader | None) -> AsyncIterator[tuple[httpx.Asy
     app.include_router(route.router)
     pool: AsyncConnectionPool[Any] = await open_pool(load_settings(database_url=url), "api", min_size=1)
     app.state.pool = pool
+    headers = {"accept-encoding": "identity"}
     if who is not None:
-        app.dependency_overrides[reader] = lambda: who
+        app.state.sessions = _SignedIn(who)
+        headers["authorization"] = "Bearer x"
     try:
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app=app),
             base_url="http://test",
-            headers={"accept-encoding": "identity"},
+            headers=headers,
         ) as client:
             yield client, app
     finally:
@@ -279,19 +291,19 @@ async def test_nobody_gets_anothers_tile(
         version = await _version(app, "sites")
         path = f"/tiles/v{version}/sites/{z}/{x}/{y}.mvt"
         assert (await client.get(path, params={"scope": city.scope_digest})).content
-        app.dependency_overrides[reader] = lambda: county
+        app.state.sessions.who = county
         stolen = await client.get(path, params={"scope": city.scope_digest})
         assert stolen.status_code == 404
         assert stolen.headers["content-type"] == "application/problem+json"
         own = await client.get(path, params={"scope": county.scope_digest})
         assert (own.status_code, own.content) == (200, b"")
         # a reader remembered with more than the database now grants gets what is granted, and leaves it to nobody
-        app.dependency_overrides[reader] = lambda: _as_reader(people["county"], "*")
+        app.state.sessions.who = _as_reader(people["county"], "*")
         z, x, y = tile_at(*_busy_place(demo_conn, f"county = '{OTHER_COUNTY}'"), 15)
         path = f"/tiles/v{version}/sites/{z}/{x}/{y}.mvt"
         stale = await client.get(path, params={"scope": city.scope_digest})
         assert (stale.content, stale.headers["cache-control"]) == (b"", "no-store")
-        app.dependency_overrides[reader] = lambda: city
+        app.state.sessions.who = city
         assert (await client.get(path, params={"scope": city.scope_digest})).content
 
 
