@@ -1,4 +1,4 @@
-"""A gateway tells its sensors' whole state again and again: a state that goes on is news once.
+"""A gateway tells the whole state of its sensors again and again: what goes on is news once, not with each message."""
 
 from __future__ import annotations
 
