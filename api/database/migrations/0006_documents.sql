@@ -90,13 +90,13 @@ BEGIN
     UPDATE feed_position SET last_seq = last_seq + n RETURNING last_seq - n INTO first;
     INSERT INTO changes (seq, at, kind, object_id, version, scope_keys, document)
     SELECT first + row_number() OVER (), append_changes.at, c.kind, c.id, c.version, c.scope_keys, c.document
-      FROM (SELECT 'incident' AS kind, d.* FROM unnest(incident_ids) AS k (id), LATERAL (  -- OFFSET 0: a probe by key
+      FROM (SELECT 'incident' AS kind, d.* FROM (SELECT DISTINCT unnest(incident_ids)) AS k (id), LATERAL (  -- OFFSET 0: a probe by key
                        SELECT id, version, scope_keys, document FROM incident_documents WHERE id = k.id OFFSET 0) d
             UNION ALL
-            SELECT 'alarm', d.* FROM unnest(alarm_ids) AS k (id), LATERAL (
+            SELECT 'alarm', d.* FROM (SELECT DISTINCT unnest(alarm_ids)) AS k (id), LATERAL (
                        SELECT id, version, scope_keys, document FROM alarm_documents WHERE id = k.id OFFSET 0) d
             UNION ALL
-            SELECT 'device', d.* FROM unnest(device_ids) AS k (id), LATERAL (
+            SELECT 'device', d.* FROM (SELECT DISTINCT unnest(device_ids)) AS k (id), LATERAL (
                        SELECT id, version, scope_keys, document FROM device_documents WHERE id = k.id OFFSET 0) d) c;
     GET DIAGNOSTICS appended = ROW_COUNT;
     IF appended <> n THEN
