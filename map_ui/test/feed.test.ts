@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { feedKind } from '../src/feed/client.ts';
 import { FeedConnection } from '../src/feed/connection.ts';
-import { FeedHub } from '../src/feed/hub.ts';
+import { FeedHub, isUrgent } from '../src/feed/hub.ts';
+import { fromSnapshot } from '../src/model/live-state.ts';
 import { LiveStore, newlyRinging } from '../src/feed/live-store.ts';
 import type { FromTab, Link, ToTab } from '../src/feed/protocol.ts';
 import type { Change, Snapshot } from '../src/model/documents.ts';
@@ -39,6 +40,8 @@ class FakeServer {
 }
 
 let server: FakeServer;
+/** The incident that these tests take to be one that somebody must see at once. */
+const URGENT = 99;
 
 class FakeStream {
   onopen: (() => void) | null = null;
@@ -89,6 +92,7 @@ function listen() {
     changes: (changes) => heard.changes.push(changes),
     snapshot: (_snapshot, again) => heard.snapshots.push(again),
     back: (since) => heard.backs.push(since),
+    urgent: (change) => change.id === URGENT,
   });
   connection.start();
   return { connection, heard };
@@ -117,6 +121,24 @@ describe('the connection', () => {
     await vi.advanceTimersByTimeAsync(2);
     expect(heard.changes).toHaveLength(2);
     expect(heard.changes[1]?.map((change) => change.seq)).toEqual([100, 101]);
+  });
+
+  test('what rings is handed on within 100 ms, in the middle of a storm', async () => {
+    const { heard } = listen();
+    await settle();
+    server.stream.onopen?.();
+    server.stream.say('change', server.change(1));
+    await vi.advanceTimersByTimeAsync(1);
+    server.stream.say('change', server.change(1));
+    await vi.advanceTimersByTimeAsync(20);
+    server.stream.say('change', server.change(URGENT));
+    await vi.advanceTimersByTimeAsync(78);
+    expect(heard.changes).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(2);
+    expect(heard.changes).toHaveLength(2);
+    expect(heard.changes[1]?.map((change) => change.seq)).toEqual([2, 3]);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(heard.changes).toHaveLength(2);
   });
 
   test('a broken line is said at once, and resumed after the last number without a new snapshot', async () => {
@@ -290,6 +312,25 @@ describe('a tab', () => {
     store.receive(change(6, '', { id: 4, state: 'acknowledged' }));
     expect(rung).toEqual([[], [3], [], [1], [2], []]);
   });
+});
+
+test('urgent is what is new, new again or graver, and grave', () => {
+  const state = fromSnapshot({
+    seq: 1,
+    now: '',
+    incidents: [incident({ id: 1 }), incident({ id: 2, state: 'acknowledged' })],
+    alarms: [],
+  });
+  const urgent = (over: Parameters<typeof incident>[0]) => {
+    const document = incident(over);
+    return isUrgent({ seq: 2, at: '', kind: 'incident', id: document.id, version: 2, document }, state);
+  };
+  expect(urgent({ id: 3 })).toBe(true);
+  expect(urgent({ id: 3, priority: 4 })).toBe(false);
+  expect(urgent({ id: 1, alarm_count: 2 })).toBe(false);
+  expect(urgent({ id: 1, priority: 1 })).toBe(true);
+  expect(urgent({ id: 2 })).toBe(true);
+  expect(urgent({ id: 1, state: 'acknowledged', priority: 1 })).toBe(false);
 });
 
 test('the feed is shared as far as the browser can', () => {

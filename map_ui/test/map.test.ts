@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { fanSpots } from '../src/map/fan.ts';
-import { isUrgent, sourceDiff } from '../src/map/features.ts';
+import { incidentFeature, isUrgent, sourceDiff } from '../src/map/features.ts';
 import { gcjTile, tilePlace, toGcj02 } from '../src/map/gcj02.ts';
 import { styleFor } from '../src/map/style.ts';
 import { breaksFor, tierAt, zoomRanges } from '../src/map/tiers.ts';
 import { boundsOf } from '../src/map/view.ts';
 import type { Division, Session } from '../src/model/documents.ts';
-import { diffStates, fromSnapshot } from '../src/model/live-state.ts';
+import { fromSnapshot } from '../src/model/live-state.ts';
 import { liesIn, Places } from '../src/model/places.ts';
 import { PALETTES } from '../src/theme/palette.ts';
 import { incident } from './documents.ts';
@@ -33,27 +33,32 @@ test.each([
 ] as const)('the updates keep a source equal to the open incidents that it shows (%s)', (_name, shows) => {
   fc.assert(
     fc.property(fc.array(some, { maxLength: 8 }), (states) => {
-      const holds = new Set<number>();
+      const holds = new Map<number, string>();
       const source = new Map<number, unknown>();
-      let before = fromSnapshot({ seq: 0, now: '', incidents: [], alarms: [] });
-      for (const state of states) {
-        const update = sourceDiff(holds, diffStates(before, state).incidents, shows);
+      let before = new Map<number, unknown>();
+      for (const { incidents } of states) {
+        const touched = new Set([...before.keys(), ...incidents.keys()]);
+        const update = sourceDiff(holds, touched, incidents, shows);
         for (const id of update?.remove ?? []) expect(source.delete(Number(id))).toBe(true);
         for (const feature of update?.add ?? []) {
           expect(source.has(Number(feature.id))).toBe(false);
           source.set(Number(feature.id), feature.properties);
         }
-        // What the diff calls unchanged (same version) stays as it was first seen.
-        const merged = new Map(state.incidents);
-        for (const [id, held] of before.incidents) {
-          if (merged.get(id)?.version === held.version) merged.set(id, held);
-        }
-        before = { ...state, incidents: merged };
-        const wanted = [...merged.values()].filter((held) => held.position !== null && shows(held));
-        expect([...source.keys()].sort()).toEqual(wanted.map((held) => held.id).sort());
+        before = new Map(incidents);
+        const wanted = [...incidents.values()].filter((held) => held.position !== null && shows(held));
+        const features = wanted.map((held) => [held.id, incidentFeature(held)?.properties] as const);
+        expect(source).toEqual(new Map(features));
       }
     }),
   );
+});
+
+test('a repeat of an alarm sends nothing to the map', () => {
+  const holds = new Map<number, string>();
+  const first = incident({ id: 5 });
+  expect(sourceDiff(holds, [5], new Map([[5, first]]))?.add).toHaveLength(1);
+  const again = { ...first, version: 2, alarm_count: 2, last_alarm_at: '2026-03-01T00:01:00Z' };
+  expect(sourceDiff(holds, [5], new Map([[5, again]]))).toBeNull();
 });
 
 test('what lies at one point is spread so that each can be hit with a finger', () => {

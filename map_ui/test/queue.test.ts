@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ageOf } from '../src/model/age.ts';
-import { divisionCounts } from '../src/model/counts.ts';
+import { DivisionCounts, divisionCounts } from '../src/model/counts.ts';
 import { PRIORITIES } from '../src/model/documents.ts';
-import { compareQueue, matchQueue, newestUnacknowledged, queueOrder } from '../src/model/queue.ts';
+import { compareQueue, matchQueue, newestUnacknowledged, queueOrder, reorder } from '../src/model/queue.ts';
 import { incident } from './documents.ts';
 
 const incidents = fc
@@ -43,6 +43,28 @@ test('the order is total: the same rows in any order come out the same', () => {
       const ids = (list: readonly { id: number }[]) => list.map((row) => row.id);
       expect(ids(queueOrder([...rows].reverse()))).toEqual(ids(queueOrder(rows)));
       for (const a of rows) for (const b of rows) expect(compareQueue(a, b) + compareQueue(b, a)).toBe(0);
+    }),
+  );
+});
+
+test('putting changed rows in their places is the same as sorting anew', () => {
+  fc.assert(
+    fc.property(incidents, incidents, fc.array(fc.integer({ min: 1, max: 500 })), (before, changed, gone) => {
+      const removed = gone.filter((id) => !changed.some((row) => row.id === id));
+      const after = new Map([...before, ...changed].map((row) => [row.id, row]));
+      for (const id of removed) after.delete(id);
+      expect(reorder(queueOrder(before), changed, removed)).toEqual(queueOrder(after.values()));
+    }),
+  );
+});
+
+test('counts that are kept are the same as counting anew', () => {
+  fc.assert(
+    fc.property(incidents, incidents, (some, others) => {
+      const counts = new DivisionCounts();
+      for (const row of [...some, ...others]) counts.add(row);
+      for (const row of some) counts.remove(row);
+      expect(new Map(counts.entries())).toEqual(divisionCounts(others));
     }),
   );
 });

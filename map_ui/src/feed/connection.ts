@@ -1,14 +1,15 @@
 /**
  * The one line to the server: a snapshot, then the changes after it, resumed by number for as long as it is wanted.
  *
- * What arrives is handed on at most twice a second, the first at once: a single alarm is never kept waiting, and a
- * storm costs each tab two batches a second.
+ * What arrives is handed on at most twice a second, the first at once; what rings for somebody at most ten times. So a
+ * grave alarm is never kept waiting, and a storm of repeats costs each tab two batches a second.
  */
 import type { Change, Snapshot } from '../model/documents.ts';
 import { coalesce } from '../model/live-state.ts';
 import type { Link } from './protocol.ts';
 
 const BATCH_MS = 500;
+const URGENT_MS = 100;
 /** Heartbeats come every 5 s: two missed ones are a broken line, even if TCP has not noticed. */
 const SILENCE_MS = 12_000;
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
@@ -18,6 +19,8 @@ export interface FeedEvents {
   changes(changes: Change[]): void;
   link(link: Link): void;
   back(since: number, at: number): void;
+  /** Whether somebody must see this at once. */
+  urgent(change: Change): boolean;
 }
 
 export class FeedConnection {
@@ -26,6 +29,7 @@ export class FeedConnection {
   #buffer: Change[] = [];
   #lastFlush = 0;
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
+  #flushAt = Number.POSITIVE_INFINITY;
   #watchdog: ReturnType<typeof setTimeout> | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #failures = 0;
@@ -128,13 +132,16 @@ export class FeedConnection {
     this.#heard();
     this.#seq = change.seq;
     this.#buffer.push(change);
-    if (this.#flushTimer !== undefined) return;
-    const wait = Math.max(0, this.#lastFlush + BATCH_MS - Date.now());
-    this.#flushTimer = setTimeout(() => this.#flush(), wait);
+    const pace = this.events.urgent(change) ? URGENT_MS : BATCH_MS;
+    const due = Math.max(Date.now(), this.#lastFlush + pace);
+    if (due >= this.#flushAt) return;
+    clearTimeout(this.#flushTimer);
+    this.#flushAt = due;
+    this.#flushTimer = setTimeout(() => this.#flush(), due - Date.now());
   }
 
   #flush(): void {
-    this.#flushTimer = undefined;
+    this.#flushAt = Number.POSITIVE_INFINITY;
     this.#lastFlush = Date.now();
     const changes = coalesce(this.#buffer);
     this.#buffer = [];

@@ -3,8 +3,13 @@
  * run into the browser's limit of six per host). Also decides which tab sounds the alarms.
  */
 import { applyChanges, EMPTY_STATE, fromSnapshot, type LiveState } from '../model/live-state.ts';
+import type { Change } from '../model/documents.ts';
 import { FeedConnection } from './connection.ts';
+import { isUnacknowledged } from '../model/queue.ts';
 import type { FromTab, ToTab } from './protocol.ts';
+
+/** Below that an incident may wait half a second. */
+const URGENT_TO = 3;
 
 /** Timers of hidden tabs are slowed to one a minute, messages are not: so the hub asks and the tab answers. */
 const PING_MS = 5000;
@@ -36,6 +41,7 @@ export class FeedHub {
         this.#sendAll({ type: 'changes', changes: [...changes] });
       },
       link: () => this.#sendAll(this.#linkMessage()),
+      urgent: (change: Change) => isUrgent(change, this.#state),
       back: (since: number, at: number) => this.#sendAll({ type: 'back', since, at }),
     };
     this.#connection = connection ? connection(events) : new FeedConnection(events);
@@ -120,4 +126,13 @@ export class FeedHub {
     }
     if (dropped) this.#chooseSpeaker();
   }
+}
+
+/** New and unacknowledged, or new again, or graver than it was. */
+export function isUrgent(change: Change, state: LiveState): boolean {
+  if (change.kind !== 'incident' || 'gone' in change) return false;
+  const { document } = change;
+  if (!isUnacknowledged(document) || document.priority > URGENT_TO) return false;
+  const held = state.incidents.get(change.id);
+  return held === undefined || !isUnacknowledged(held) || held.priority > document.priority;
 }

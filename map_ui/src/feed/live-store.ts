@@ -9,7 +9,7 @@ import {
   type LiveState,
 } from '../model/live-state.ts';
 import { Observable } from '../model/observable.ts';
-import { isUnacknowledged, queueOrder } from '../model/queue.ts';
+import { isUnacknowledged, queueOrder, reorder } from '../model/queue.ts';
 import type { Link, ToTab } from './protocol.ts';
 
 export interface Batch {
@@ -124,7 +124,11 @@ export class LiveStore {
     }
     const { added, updated, removed } = diff.incidents;
     if (added.length + updated.length + removed.length > 0) {
-      this.queue.set(queueOrder(state.incidents.values()));
+      this.queue.set(
+        first
+          ? queueOrder(state.incidents.values())
+          : reorder(this.queue.value, [...added, ...updated], removed),
+      );
     }
     this.batch.set({ state, diff, first });
   }

@@ -45,19 +45,29 @@ export function named(prefix: string, code: string): string {
   return key in zh ? t(key as MessageKey) : code;
 }
 
+/** Making a formatter costs a thousand times what using it does. */
+const NUMBERS: Record<Locale, Intl.NumberFormat> = {
+  zh: new Intl.NumberFormat(LANGUAGE_TAG.zh),
+  en: new Intl.NumberFormat(LANGUAGE_TAG.en),
+};
+const PLURALS: Record<Locale, Intl.PluralRules> = {
+  zh: new Intl.PluralRules(LANGUAGE_TAG.zh),
+  en: new Intl.PluralRules(LANGUAGE_TAG.en),
+};
+
 const PLURAL = /\{(\w+), one ([^{}]*), other ([^{}]*)\}/gu;
 
 export function render(message: string, values: Values, language: Locale): string {
   return message
     .replace(PLURAL, (_, name: string, one: string, other: string) => {
       const n = Number(values[name]);
-      const rule = new Intl.PluralRules(LANGUAGE_TAG[language]).select(n);
-      const digits = new Intl.NumberFormat(LANGUAGE_TAG[language]).format(n);
+      const rule = PLURALS[language].select(n);
+      const digits = NUMBERS[language].format(n);
       return (rule === 'one' ? one : other).replaceAll('#', digits);
     })
     .replace(/\{(\w+)\}/gu, (whole, name: string) => {
       const value = values[name];
-      if (typeof value === 'number') return new Intl.NumberFormat(LANGUAGE_TAG[language]).format(value);
+      if (typeof value === 'number') return NUMBERS[language].format(value);
       return value ?? whole;
     });
 }

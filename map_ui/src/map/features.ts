@@ -2,7 +2,6 @@
 import type { Feature, Point } from 'geojson';
 import type { GeoJSONSourceDiff } from 'maplibre-gl';
 import type { Incident } from '../model/documents.ts';
-import type { KindDiff } from '../model/live-state.ts';
 import { isUnacknowledged } from '../model/queue.ts';
 import { imageName } from './images.ts';
 
@@ -27,27 +26,34 @@ export function incidentFeature(incident: Incident): Feature<Point> | null {
 /** Shown at every zoom: unacknowledged threats to life and verified crimes. */
 export const isUrgent = (incident: Incident): boolean => incident.priority <= 2 && isUnacknowledged(incident);
 
+/** What of an incident the map shows, in one comparable word; null where it shows nothing. */
+function looks(feature: Feature<Point> | null): string | null {
+  return feature && `${feature.properties?.['image']}@${feature.geometry.coordinates.join()}`;
+}
+
 /**
- * The update that brings a source from what it `holds` (ids, kept up to date here) to the state after the diff.
- * Null where nothing of it shows.
+ * The update that brings a source from what it `holds` (id to looks, kept up to date here) to the state now. Only ids
+ * that were `touched` are looked at, and only what looks different is sent: a repeat of an alarm changes nothing.
  */
 export function sourceDiff(
-  holds: Set<number>,
-  diff: KindDiff<Incident>,
+  holds: Map<number, string>,
+  touched: Iterable<number>,
+  incidents: ReadonlyMap<number, Incident>,
   shows: (incident: Incident) => boolean = () => true,
 ): GeoJSONSourceDiff | null {
   const add: Feature[] = [];
   const remove: number[] = [];
-  const drop = (id: number) => {
-    if (holds.delete(id)) remove.push(id);
-  };
-  for (const id of diff.removed) drop(id);
-  for (const incident of [...diff.added, ...diff.updated]) {
-    const feature = shows(incident) ? incidentFeature(incident) : null;
-    drop(incident.id);
-    if (feature === null) continue;
-    add.push(feature);
-    holds.add(incident.id);
+  for (const id of touched) {
+    const incident = incidents.get(id);
+    const feature = incident && shows(incident) ? incidentFeature(incident) : null;
+    const now = looks(feature);
+    const before = holds.get(id) ?? null;
+    if (now === before) continue;
+    if (before !== null) remove.push(id);
+    if (feature && now !== null) {
+      add.push(feature);
+      holds.set(id, now);
+    } else holds.delete(id);
   }
   return add.length + remove.length > 0 ? { add, remove } : null;
 }

@@ -1,47 +1,101 @@
 /** Keeps the map's live sources equal to the feed: incidents, counts by division, colours of sites. */
 import type { Feature } from 'geojson';
 import type { GeoJSONSource, Map as MapLibre } from 'maplibre-gl';
-import { divisionCounts } from '../model/counts.ts';
+import { DivisionCounts } from '../model/counts.ts';
 import type { Incident, Priority } from '../model/documents.ts';
 import type { Locale } from '../model/format.ts';
 import type { Diff, LiveState } from '../model/live-state.ts';
-import { diffStates, EMPTY_STATE } from '../model/live-state.ts';
 import { divisionName, type Places } from '../model/places.ts';
+import { isUnacknowledged } from '../model/queue.ts';
 import { isUrgent, sourceDiff } from './features.ts';
 import { imageName } from './images.ts';
 
-export class LiveLayers {
-  #shown = new Set<number>();
-  #urgent = new Set<number>();
-  #sites = new Map<number, Priority>();
+/** The queue may hear ten batches a second; the map redraws at most twice. */
+const REDRAW_MS = 500;
 
-  constructor(private readonly map: MapLibre) {}
+export class LiveLayers {
+  readonly #shown = new Map<number, string>();
+  readonly #urgent = new Map<number, string>();
+  /** The incidents as the map shows them. */
+  readonly #held = new Map<number, Incident>();
+  #counts = new DivisionCounts();
+  readonly #touched = new Set<number>();
+  #sites = new Map<number, Priority>();
+  #lastDrawn = Number.NEGATIVE_INFINITY;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly map: MapLibre,
+    private readonly now: () => { state: LiveState; places: Places },
+  ) {}
 
   /** After a new style: the sources are empty again. */
-  refill(state: LiveState, places: Places): void {
+  refill(): void {
     this.#shown.clear();
     this.#urgent.clear();
+    this.#held.clear();
     this.#sites.clear();
+    this.#counts = new DivisionCounts();
     this.#source('incidents').setData({ type: 'FeatureCollection', features: [] });
     this.#source('urgent').setData({ type: 'FeatureCollection', features: [] });
-    this.apply(state, diffStates(EMPTY_STATE, state), places);
+    for (const id of this.now().state.incidents.keys()) this.#touched.add(id);
+    this.#draw();
+    this.counts();
   }
 
-  apply(state: LiveState, diff: Diff, places: Places): void {
-    const shown = sourceDiff(this.#shown, diff.incidents);
-    if (shown) void this.#source('incidents').updateData(shown);
-    const urgent = sourceDiff(this.#urgent, diff.incidents, isUrgent);
-    if (urgent) void this.#source('urgent').updateData(urgent);
+  /** Something changed: shown at once, or with what else comes in the half second. */
+  apply(diff: Diff): void {
     const { added, updated, removed } = diff.incidents;
-    if (added.length + updated.length + removed.length === 0) return;
-    this.counts(state, places);
-    this.#colourSites(state.incidents.values());
+    for (const incident of added) this.#touched.add(incident.id);
+    for (const incident of updated) this.#touched.add(incident.id);
+    for (const id of removed) this.#touched.add(id);
+    if (this.#touched.size === 0 || this.#timer !== undefined) return;
+    const wait = Math.max(0, this.#lastDrawn + REDRAW_MS - performance.now());
+    this.#timer = setTimeout(() => this.#draw(), wait);
+  }
+
+  /** While a style is changed, and when the map goes. */
+  pause(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #draw(): void {
+    this.pause();
+    this.#lastDrawn = performance.now();
+    const { incidents } = this.now().state;
+    const shown = sourceDiff(this.#shown, this.#touched, incidents);
+    if (shown) void this.#source('incidents').updateData(shown);
+    const urgent = sourceDiff(this.#urgent, this.#touched, incidents, isUrgent);
+    if (urgent) void this.#source('urgent').updateData(urgent);
+    if (this.#recount(incidents)) {
+      this.counts();
+      this.#colourSites();
+    }
+    this.#touched.clear();
+  }
+
+  /** False when nothing that is counted or coloured differs. */
+  #recount(incidents: ReadonlyMap<number, Incident>): boolean {
+    let differs = false;
+    for (const id of this.#touched) {
+      const before = this.#held.get(id);
+      const after = incidents.get(id);
+      if (after) this.#held.set(id, after);
+      else this.#held.delete(id);
+      if (before && after && sameForCounts(before, after)) continue;
+      if (before) this.#counts.remove(before);
+      if (after) this.#counts.add(after);
+      differs = true;
+    }
+    return differs;
   }
 
   /** One point per division with something open; divisions without a point on the map stay in the menu and the queue. */
-  counts(state: LiveState, places: Places): void {
+  counts(): void {
+    const { places } = this.now();
     const features: Feature[] = [];
-    for (const [code, count] of divisionCounts(state.incidents.values())) {
+    for (const [code, count] of this.#counts.entries()) {
       const division = places.get(code);
       if (!division?.label_point) continue;
       features.push({
@@ -60,7 +114,8 @@ export class LiveLayers {
   }
 
   /** The names of the divisions, in the reader's language. */
-  names(places: Places, locale: Locale): void {
+  names(locale: Locale): void {
+    const { places } = this.now();
     const features: Feature[] = [...places.all].flatMap((division) =>
       division.label_point === null
         ? []
@@ -73,9 +128,9 @@ export class LiveLayers {
     this.#source('names').setData({ type: 'FeatureCollection', features });
   }
 
-  #colourSites(incidents: Iterable<Incident>): void {
+  #colourSites(): void {
     const now = new Map<number, Priority>();
-    for (const incident of incidents) {
+    for (const incident of this.#held.values()) {
       if (!incident.site) continue;
       const held = now.get(incident.site.id);
       if (held === undefined || incident.priority < held) now.set(incident.site.id, incident.priority);
@@ -93,4 +148,15 @@ export class LiveLayers {
     if (!source) throw new Error(`the style has no source ${id}`);
     return source;
   }
+}
+
+function sameForCounts(a: Incident, b: Incident): boolean {
+  return (
+    a.priority === b.priority &&
+    isUnacknowledged(a) === isUnacknowledged(b) &&
+    a.county === b.county &&
+    a.township === b.township &&
+    a.village === b.village &&
+    a.site?.id === b.site?.id
+  );
 }

@@ -46,8 +46,8 @@ export function applyChange(state: LiveState, change: Change): { state: LiveStat
  */
 export function applyChanges(state: LiveState, changes: readonly Change[]): { state: LiveState; diff: Diff } {
   let seq = state.seq;
-  const incidents = new Map(state.incidents);
-  const alarms = new Map(state.alarms);
+  const incidents = new Touched(state.incidents);
+  const alarms = new Touched(state.alarms);
   const devices = new Set<number>();
   for (const change of changes) {
     if (change.seq <= seq) continue;
@@ -55,15 +55,17 @@ export function applyChanges(state: LiveState, changes: readonly Change[]): { st
     if (change.kind === 'device') {
       devices.add(change.id);
     } else if ('gone' in change) {
-      (change.kind === 'incident' ? incidents : alarms).delete(change.id);
+      (change.kind === 'incident' ? incidents : alarms).drop(change.id);
     } else if (change.kind === 'incident') {
-      put(incidents, change.document);
+      incidents.put(change.document);
     } else {
-      put(alarms, change.document);
+      alarms.put(change.document);
     }
   }
-  const next = { seq, incidents, alarms };
-  return { state: next, diff: { ...diffStates(state, next), devices: [...devices] } };
+  return {
+    state: { seq, incidents: incidents.after, alarms: alarms.after },
+    diff: { incidents: incidents.diff(), alarms: alarms.diff(), devices: [...devices] },
+  };
 }
 
 interface Versioned {
@@ -72,11 +74,37 @@ interface Versioned {
   closed_at: string | null;
 }
 
-function put<T extends Versioned>(things: Map<number, T>, document: T): void {
-  const held = things.get(document.id);
-  if (held && held.version > document.version) return;
-  if (document.closed_at === null) things.set(document.id, document);
-  else things.delete(document.id);
+/** A map while it is changed: copied at the first change, and compared only where it was touched. */
+class Touched<T extends Versioned> {
+  readonly #ids = new Set<number>();
+  #copy: Map<number, T> | null = null;
+
+  constructor(private readonly before: ReadonlyMap<number, T>) {}
+
+  get after(): ReadonlyMap<number, T> {
+    return this.#copy ?? this.before;
+  }
+
+  put(document: T): void {
+    const held = this.after.get(document.id);
+    if (held && held.version > document.version) return;
+    if (document.closed_at === null) this.#open(document.id).set(document.id, document);
+    else this.drop(document.id);
+  }
+
+  drop(id: number): void {
+    if (this.after.has(id)) this.#open(id).delete(id);
+  }
+
+  diff(): KindDiff<T> {
+    return diffIds(this.#ids, this.before, this.after);
+  }
+
+  #open(id: number): Map<number, T> {
+    this.#ids.add(id);
+    this.#copy ??= new Map(this.before);
+    return this.#copy;
+  }
 }
 
 /** What leads from one state to another: after a new snapshot the map and the queue change only where they must. */
@@ -92,22 +120,26 @@ function diffKind<T extends Versioned>(
   before: ReadonlyMap<number, T>,
   after: ReadonlyMap<number, T>,
 ): KindDiff<T> {
+  return diffIds(new Set([...before.keys(), ...after.keys()]), before, after);
+}
+
+function diffIds<T extends Versioned>(
+  ids: Iterable<number>,
+  before: ReadonlyMap<number, T>,
+  after: ReadonlyMap<number, T>,
+): KindDiff<T> {
   const added: T[] = [];
   const updated: T[] = [];
   const removed: number[] = [];
-  for (const [id, document] of after) {
+  for (const id of ids) {
     const held = before.get(id);
-    if (held === undefined) added.push(document);
+    const document = after.get(id);
+    if (document === undefined) {
+      if (held !== undefined) removed.push(id);
+    } else if (held === undefined) added.push(document);
     else if (held !== document && held.version !== document.version) updated.push(document);
   }
-  for (const id of before.keys()) if (!after.has(id)) removed.push(id);
   return { added, updated, removed };
-}
-
-export function isEmpty(diff: Diff): boolean {
-  const none = (kind: KindDiff<unknown>) =>
-    kind.added.length + kind.updated.length + kind.removed.length === 0;
-  return none(diff.incidents) && none(diff.alarms) && diff.devices.length === 0;
 }
 
 /**

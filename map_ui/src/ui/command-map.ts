@@ -91,7 +91,7 @@ export class CommandMap extends AppElement {
     map.touchZoomRotate.disableRotation();
     map.keyboard.disableRotation();
     map.addControl(new ScaleControl({ unit: 'metric' }), 'bottom-left');
-    this.#live = new LiveLayers(map);
+    this.#live = new LiveLayers(map, () => ({ state: this.app.live.state, places: this.app.places.value }));
     this.#selection = new SelectionLayer(map, this.app);
     map.getCanvas().setAttribute('aria-label', t('map.region'));
     // Not 'load', which waits for every tile: alarms must not wait for the ground.
@@ -117,6 +117,7 @@ export class CommandMap extends AppElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     for (const end of this.#unwatch) end();
+    this.#live?.pause();
     this.#map?.remove();
     this.#map = null;
   }
@@ -124,18 +125,18 @@ export class CommandMap extends AppElement {
   private follow(): void {
     const { app } = this;
     this.#unwatch = [
-      app.live.batch.watch(({ state, diff }) => {
-        if (this.#loaded) this.#live?.apply(state, diff, app.places.value);
+      app.live.batch.watch(({ diff }) => {
+        if (this.#loaded) this.#live?.apply(diff);
         this.#selection?.draw();
         if (this.fan) {
           const still = this.fan.incidents.flatMap((incident) => app.incident(incident.id) ?? []);
           this.fan = still.length > 0 ? { ...this.fan, incidents: still } : null;
         }
       }),
-      app.places.watch((places) => {
+      app.places.watch(() => {
         if (this.#loaded) {
-          this.#live?.counts(app.live.state, places);
-          this.#live?.names(places, locale.value);
+          this.#live?.counts();
+          this.#live?.names(locale.value);
         }
         this.goHome();
       }),
@@ -151,7 +152,7 @@ export class CommandMap extends AppElement {
       }),
       theme.watch(() => this.restyle()),
       locale.watch((language) => {
-        if (this.#loaded) this.#live?.names(app.places.value, language);
+        if (this.#loaded) this.#live?.names(language);
       }),
     ];
   }
@@ -164,8 +165,8 @@ export class CommandMap extends AppElement {
     if (!map || !session) return;
     const palette = PALETTES[theme.value];
     putImages(map, palette);
-    this.#live?.refill(app.live.state, app.places.value);
-    this.#live?.names(app.places.value, locale.value);
+    this.#live?.refill();
+    this.#live?.names(locale.value);
     this.#loaded = true;
     this.#selection?.draw();
     this.applyToggles();
@@ -183,6 +184,7 @@ export class CommandMap extends AppElement {
     const session = this.app.session.value;
     if (!map || !session) return;
     this.#loaded = false;
+    this.#live?.pause();
     map.setStyle(styleFor(session, PALETTES[theme.value]), { diff: false });
   }
 
