@@ -86,6 +86,8 @@ BEGIN
 END $$;
 
 -- The sites of a tile that the reader's keys open, from zoom 13. Flats at one point stay apart: each is a feature.
+-- (OFFSET 0 holds the planner to the index on the position: to a key that it does not know it also reads the index on
+-- scope_keys, which for '*' holds every site. Over 650,000 sites that made 125 ms of 1.)
 CREATE FUNCTION tile_sites(for_user_id bigint, for_roles text[], z integer, x integer, y integer,
     OUT scope text[], OUT tile bytea)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
@@ -101,9 +103,8 @@ BEGIN
     SELECT ST_AsMVT(f, 'sites', 4096, 'geom', 'feature_id') INTO tile
       FROM (SELECT s.id AS feature_id, s.id, s.kind, s.name, s.unit, s.synthetic,
                    ST_AsMVTGeom(ST_Transform(s.position, 3857), frame, 4096, 64) AS geom
-              FROM sites s
+              FROM (SELECT * FROM sites WHERE position && box AND retired_at IS NULL OFFSET 0) s
              WHERE scope_keys(s.county, s.township, s.village, s.organisation_id) && scope
-               AND s.retired_at IS NULL AND s.position && box
              ORDER BY s.id) f
      WHERE geom IS NOT NULL;
     tile := coalesce(tile, '');
