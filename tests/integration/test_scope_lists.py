@@ -159,6 +159,23 @@ def test_each_list_shows_every_reader_what_row_security_shows(
     assert compared > 5000, "there was something to compare"
 
 
+def test_who_sees_an_incident_sees_its_alarms(owner_conn: Connection, api_conn: Connection) -> None:
+    fill(owner_conn, 200)
+    cursor = api_conn.cursor(row_factory=scalar_row)
+    begin(api_conn, owner_conn, "village")
+    [incident] = cursor.execute(f"SELECT * FROM {asked('incidents', most='1')}").fetchall()
+    owner_conn.execute(
+        "UPDATE alarms SET county = '411221000000', township = NULL, village = NULL WHERE incident_id = %s",
+        [incident],
+    )
+    owner_conn.commit()
+    of_incident = f"list_alarms(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {incident}, NULL, NULL, 9)"
+    for reader, seen in (("two", 1), ("village", 1), ("nobody", 0)):
+        begin(api_conn, owner_conn, reader)
+        assert len(cursor.execute(f"SELECT * FROM {of_incident}".encode()).fetchall()) == seen, reader
+        api_conn.rollback()
+
+
 def test_a_page_holds_no_more_than_asked_and_the_next_one_goes_on(
     owner_conn: Connection, api_conn: Connection
 ) -> None:
