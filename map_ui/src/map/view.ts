@@ -5,6 +5,8 @@ import type { Places } from '../model/places.ts';
 import { type Breaks, breaksFor, tierAt, ZOOM_FOR, zoomRanges } from './tiers.ts';
 
 const PADDING_PX = 48;
+/** On moves that somebody asked for by name: the place in the top line is known, and need not be looked up. */
+const NAMED = { named: true };
 const INCIDENT_ZOOM = 16.5;
 
 type Bounds = readonly [number, number, number, number];
@@ -54,21 +56,21 @@ function unite(all: readonly Bounds[]): Bounds | null {
 export function showDivision(map: MapLibre, division: Division, places: Places): boolean {
   const bounds = boundsOf(division, places);
   if (bounds) {
-    map.fitBounds(toBoundsLike(bounds), { padding: PADDING_PX, maxZoom: 16, duration: 500 });
+    map.fitBounds(toBoundsLike(bounds), { padding: PADDING_PX, maxZoom: 16, duration: 500 }, NAMED);
     return true;
   }
   if (!division.label_point) return false;
-  map.easeTo({ center: [...division.label_point], zoom: ZOOM_FOR[division.tier], duration: 500 });
+  map.easeTo({ center: [...division.label_point], zoom: ZOOM_FOR[division.tier], duration: 500 }, NAMED);
   return true;
 }
 
 export function showHome(map: MapLibre, session: Session, places: Places, duration = 500): void {
   const bounds = homeBounds(session, places);
-  if (bounds) map.fitBounds(toBoundsLike(bounds), { padding: PADDING_PX, duration });
+  if (bounds) map.fitBounds(toBoundsLike(bounds), { padding: PADDING_PX, duration }, NAMED);
 }
 
 export function showPoint(map: MapLibre, at: readonly [number, number]): void {
-  map.easeTo({ center: [...at], zoom: Math.max(map.getZoom(), INCIDENT_ZOOM), duration: 500 });
+  map.easeTo({ center: [...at], zoom: Math.max(map.getZoom(), INCIDENT_ZOOM), duration: 500 }, NAMED);
 }
 
 /** Moves the zooms at which tiers give way to each other to fit the division that is looked into. */

@@ -101,8 +101,7 @@ export class CommandMap extends AppElement {
     });
     map.on('click', (event) => this.clicked(event));
     map.on('moveend', (event) => {
-      if ('originalEvent' in event && event.originalEvent)
-        this.app.focus.set(divisionInView(map, this.#breaks));
+      if (!('named' in event)) this.app.focus.set(divisionInView(map, this.#breaks));
     });
     map.on('zoomstart', () => {
       this.fan = null;
@@ -200,8 +199,10 @@ export class CommandMap extends AppElement {
   }
 
   private zoomToIncident(id: number): void {
-    const at = this.app.incident(id)?.position;
-    if (at && this.#map) showPoint(this.#map, at);
+    const incident = this.app.incident(id);
+    if (!incident?.position || !this.#map) return;
+    this.app.focus.set(this.app.places.value.leaf(incident));
+    showPoint(this.#map, incident.position);
   }
 
   private zoomToDivision(code: string | null): void {
