@@ -143,6 +143,9 @@ def _load(
         except LoadError as error:
             raise fail(str(error)) from error
         conn.commit()
+        say("counting anew what queries are planned by")
+        conn.execute("ANALYZE divisions, grid_cells, sites, contacts, devices")
+        conn.commit()
     _tell_refused(done.refused, refused)
     rows = len({one.row for one in done.refused})
     say(

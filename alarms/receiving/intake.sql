@@ -5,7 +5,7 @@ SELECT packet_ids, digests FROM stored_packets WHERE session = %(session)s;
 -- name: remember_packets
 -- This batch's packets, in case their acknowledgement gets lost.
 INSERT INTO stored_packets (session, packet_ids, digests, stored_at)
-VALUES (%(session)s, %(packet_ids)s, %(digests)s, %(now)s);
+VALUES (%(session)s, %(packet_ids)s::integer[], %(digests)s::bigint[], %(now)s);
 
 -- name: forget_packets
 -- Keep what covers at least the newest `keep` packets of a session; a broker never holds more unacknowledged.
@@ -23,11 +23,11 @@ SELECT device_id, protocol FROM devices WHERE device_id = ANY (%(publishers)s) A
 SELECT d.device_id AS publisher, NULL AS child, d.id, d.device_id, d.status, d.test_until, d.zone, d.site_id,
        d.organisation_id, d.county, d.township, d.village, d.grid_cell, s.armed_schedule, s.armed_override
   FROM devices d LEFT JOIN sites s ON s.id = d.site_id
- WHERE d.device_id = ANY (%(alone)s)
+ WHERE d.device_id = ANY (ARRAY(SELECT json_array_elements_text(%(alone)s::json)))
 UNION ALL
 SELECT g.device_id, d.external_id, d.id, d.device_id, d.status, d.test_until, d.zone, d.site_id,
        d.organisation_id, d.county, d.township, d.village, d.grid_cell, s.armed_schedule, s.armed_override
-  FROM unnest(%(gateways)s::text[], %(children)s::text[]) AS k (gateway, child)
+  FROM json_to_recordset(%(through)s::json) AS k (gateway text, child text)
   JOIN devices g ON g.device_id = k.gateway
   JOIN devices d ON d.gateway_id = g.id AND d.external_id = k.child
   LEFT JOIN sites s ON s.id = d.site_id;
@@ -40,13 +40,16 @@ SELECT l.county, l.township, l.village, l.grid_cell
  ORDER BY p.n;
 
 -- name: claim_message_ids
--- Remember devices' own message ids; what does not come back was stored before.
-INSERT INTO message_ids (device_id, message_id, expires_at)
-SELECT device_id, message_id, %(expires_at)s
-  FROM unnest(%(device_ids)s::bigint[], %(message_ids)s::text[]) AS m (device_id, message_id)
- ORDER BY device_id, message_id
-    ON CONFLICT DO NOTHING
-RETURNING device_id, message_id;
+-- Remember devices' own message ids; what comes back was stored before.
+WITH given AS MATERIALIZED (
+    SELECT device_id, message_id FROM json_to_recordset(%(ids)s::json) AS m (device_id bigint, message_id text)
+), new AS (
+    INSERT INTO message_ids (device_id, message_id, expires_at)
+    SELECT device_id, message_id, %(expires_at)s FROM given ORDER BY device_id, message_id
+        ON CONFLICT DO NOTHING
+    RETURNING device_id, message_id
+)
+SELECT device_id, message_id FROM given EXCEPT SELECT device_id, message_id FROM new;
 
 -- name: staging
 -- Where COPY puts a batch (it cannot write to tables with row security); empty again at each commit.

@@ -20,7 +20,7 @@ from alarms.model import RawMessage
 from alarms.receiving import intake, staging
 from alarms.receiving.intake import Outcome, Rules
 
-LINGER_S = 0.005
+LINGER_S = 0.02
 """How long a batch that is not full waits for more: short enough that nobody sees it."""
 IDLE_S = 0.5
 FORGET_EVERY = 200

@@ -19,6 +19,7 @@ from api.routes import (
 )
 
 ROUTERS = (
+    tiles.router,  # first: asked for most often, and routes are tried in order
     session.router,
     live.router,
     incidents.router,
@@ -33,6 +34,5 @@ ROUTERS = (
     organisations.router,
     users.router,
     audit.router,
-    tiles.router,
 )
 """Every router of the interface, in the order of the OpenAPI document."""
