@@ -187,7 +187,6 @@ CREATE TABLE changes (
     scope_keys text[] NOT NULL,                                   -- who may see it now: see 0005_scope.sql
     old_keys   text[],                                            -- who could see it before, where that differs
     document   json NOT NULL,                                     -- the object as lists and snapshots show it
-    PRIMARY KEY (at, seq)
+    PRIMARY KEY (seq, at)                                         -- by number; the partition's column has to be in it
 ) PARTITION BY RANGE (at);
 CREATE TABLE changes_default PARTITION OF changes DEFAULT;
-CREATE INDEX changes_seq ON changes (seq);
