@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import psycopg
-from psycopg.rows import class_row, tuple_row
+from psycopg.rows import class_row
 
-from alarms.registry import credentials
+from alarms.registry import devices as registry
+from alarms.registry.audit import Actor
+from alarms.registry.errors import RegistryError
+from alarms.registry.sites import Placing
+from gis.model import Position
+
+COMMAND_LINE = Actor(user_id=None, username="command line")
 
 
 class DeviceError(Exception):
@@ -50,61 +56,22 @@ def add_device(
     position: tuple[float, float] | None = None,
 ) -> str:
     """Register, place and let in; returns the password, which is kept nowhere. Raises ``DeviceError``."""
-    try:
-        credentials.check_username(device_id)
-    except ValueError as error:
-        raise DeviceError(str(error)) from error
-    password = credentials.make_password()
-    lon, lat = position or (None, None)
-    cursor = conn.cursor(row_factory=tuple_row)
+    place = Position(lon=position[0], lat=position[1]) if position else None
+    new = registry.NewDevice(
+        device_id=device_id,
+        kind=kind,
+        name=name,
+        protocol=protocol,
+        site_id=site_id,
+        placing=Placing(position=place),
+    )
+    now = datetime.now(UTC)
     try:
         with conn.transaction():
-            row = cursor.execute(
-                """
-                WITH given AS (
-                    SELECT CASE WHEN %(lon)s::float8 IS NOT NULL
-                                THEN ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326) END AS position
-                ), placed AS (
-                    SELECT g.position, s.id AS site_id, s.organisation_id, c.id AS cell_id, c.code, c.village
-                      FROM given g
-                      LEFT JOIN sites s ON s.id = %(site)s
-                      LEFT JOIN grid_cells c ON c.valid_to IS NULL
-                           AND ST_Covers(c.boundary, coalesce(g.position, s.position))
-                     ORDER BY c.code LIMIT 1
-                )
-                INSERT INTO devices (device_id, kind, name, protocol, site_id, organisation_id, position,
-                                     grid_cell_id, grid_cell, county, township, village)
-                SELECT %(device_id)s, %(kind)s, %(name)s, %(protocol)s, site_id, organisation_id, position,
-                       cell_id, code, rpad(left(village, 6), 12, '0'), rpad(left(village, 9), 12, '0'), village
-                  FROM placed
-                RETURNING id, site_id
-                """,
-                {
-                    "device_id": device_id,
-                    "kind": kind,
-                    "name": name,
-                    "protocol": protocol,
-                    "site": site_id,
-                    "lon": lon,
-                    "lat": lat,
-                },
-            ).fetchone()
-            assert row is not None
-            if site_id is not None and row[1] is None:
-                raise DeviceError(f"there is no site {site_id}")
-            cursor.execute(
-                "INSERT INTO device_history (device_id, action, after) VALUES (%s, 'registered', %s)",
-                [row[0], json.dumps({"site_id": site_id, "position": position})],
-            )
-            cursor.execute(
-                "INSERT INTO device_credentials (device_id, password_line) VALUES (%s, %s)"
-                " ON CONFLICT (device_id) DO UPDATE SET password_line = excluded.password_line, created_at = now()",
-                [device_id, credentials.hash_password(password)],
-            )
-    except psycopg.errors.UniqueViolation as error:
-        raise DeviceError(
-            f"the device {device_id} is registered already: see `lianfang device list`"
-        ) from error
+            number = registry.register(conn, new, COMMAND_LINE, now)
+            _, password = registry.issue_credentials(conn, number, COMMAND_LINE, now)
+    except RegistryError as error:
+        raise DeviceError(str(error)) from error
     except psycopg.errors.CheckViolation as error:
         raise DeviceError(
             f"a device cannot be registered as {kind!r}: {error.diag.constraint_name}"

@@ -7,6 +7,7 @@ the database works for another.
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -59,7 +60,7 @@ class Lane:
         self._on_stored = on_stored
         self._database: Connection[Any] | None = None
         self._batches = 0
-        self._stopping = False
+        self._stopping = threading.Event()
         self._waiting: queue.SimpleQueue[Received | None] = queue.SimpleQueue()
 
     def put(self, received: Received) -> None:
@@ -68,13 +69,13 @@ class Lane:
 
     def stop(self) -> None:
         """Finish the batch at hand and return from ``run``."""
-        self._stopping = True
+        self._stopping.set()
         self._waiting.put(None)
 
     def run(self) -> None:
         """Store until stopped."""
         try:
-            while not self._stopping:
+            while not self._stopping.is_set():
                 batch = self._gather()
                 if batch:
                     began = time.monotonic()
@@ -139,7 +140,4 @@ class Lane:
 
     def _wait(self, seconds: float) -> bool:
         """Wait, but no longer than until asked to stop; tells whether that was asked."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and not self._stopping:
-            time.sleep(0.05)
-        return self._stopping
+        return self._stopping.wait(seconds)

@@ -101,7 +101,7 @@ def test_a_wrong_device_is_refused(conn: psycopg.Connection, device_id: str, kin
 
 def test_a_device_twice_or_at_no_site_is_refused(conn: psycopg.Connection) -> None:
     add_device(conn, "ir-1", "siren")
-    with pytest.raises(DeviceError, match="ir-1 is registered already"):
+    with pytest.raises(DeviceError, match="the device id ir-1 is taken"):
         add_device(conn, "ir-1", "siren")
     with pytest.raises(DeviceError, match="there is no site 7"):
         add_device(conn, "ir-3", "siren", site_id=7)
