@@ -71,9 +71,9 @@ Browse = Callable[..., "Watched"]
 expect.set_options(timeout=20_000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: its event loop would starve the async tests that follow
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests; each test has contexts of its own in it."""
+    """One browser for the tests of a file; each test has contexts of its own in it."""
     assert (ROOT / "map_ui/dist/index.html").is_file(), "the map is not built: npm run build in map_ui/"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
