@@ -144,7 +144,6 @@ def require(permission: str) -> Callable[[Reader], Awaitable[Reader]]:
             )
         return who
 
-    permitted.permission = permission  # type: ignore[attr-defined]
     return permitted
 
 
