@@ -25,8 +25,16 @@ def documents_of(snapshot: dict[str, Any]) -> Documents:
 class Listener:
     """Follows the feed in a thread of its own, from a snapshot or from a number."""
 
-    def __init__(self, client: httpx.Client, after: int | None = None, *, by_header: bool = False) -> None:
-        self.state: Documents = {}
+    def __init__(
+        self,
+        client: httpx.Client,
+        after: int | None = None,
+        *,
+        state: Documents | None = None,
+        by_header: bool = False,
+    ) -> None:
+        """``state``: what was there at ``after``; it must be here before the first change is."""
+        self.state: Documents = dict(state or {})
         self.events: list[tuple[str, dict[str, Any]]] = []
         """All but heartbeats, in their order."""
         self.seq = after or 0

@@ -149,8 +149,8 @@ def test_snapshot_and_changes_equal_a_fresh_snapshot_with_writers_at_work(
             if n % 4 == 3:  # somebody's line breaks; it is resumed where it was
                 name, old = listeners.pop(rng.randrange(len(listeners)))
                 old.close()
-                new = Listener(clients[name], old.seq, by_header=rng.random() < 0.5)
-                new.state = old.state
+                by_header = rng.random() < 0.5
+                new = Listener(clients[name], old.seq, state=old.state, by_header=by_header)
                 listeners.append((name, new))
             over.wait(rng.random() * 0.1)
 

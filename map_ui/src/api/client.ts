@@ -21,8 +21,16 @@ export class Problem extends Error {
   }
 }
 
+/** After this a dispatcher is told, and can press again: a line that is half dead answers nothing for minutes. */
+const TIMEOUT_MS = 20_000;
+
 export async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const init: RequestInit = { method, credentials: 'same-origin', headers: { Accept: 'application/json' } };
+  const init: RequestInit = {
+    method,
+    credentials: 'same-origin',
+    headers: { Accept: 'application/json' },
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  };
   if (body !== undefined) {
     init.body = JSON.stringify(body);
     init.headers = { ...init.headers, 'Content-Type': 'application/json' };

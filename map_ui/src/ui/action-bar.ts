@@ -129,18 +129,18 @@ export class ActionBar extends AppElement {
     const { app, incident } = this;
     if (!fits(action, incident.state)) return nothing;
     const allowed = app.may(RIGHT_OF[action]);
-    const pending = app.answers.pending.value.get(incident.id);
+    const pending = app.answers.isPending(incident.id, action);
     const key = KEY[action];
     return html`<button
       class=${primary ? 'primary' : ''}
       data-action=${action}
-      ?disabled=${!allowed || pending !== undefined}
+      ?disabled=${!allowed || pending}
       title=${allowed ? `${t(`action.${action}`)}${key ? ` (${key})` : ''}` : t('action.not_allowed')}
       aria-expanded=${FORMS.includes(action) ? (app.draft.value === action ? 'true' : 'false') : nothing}
       @click=${() => this.press(action)}
     >
-      ${pending === action ? t('action.sending') : t(`action.${action}`)}
-      ${key && pending !== action ? html`<kbd>${key}</kbd>` : nothing}
+      ${pending ? t('action.sending') : t(`action.${action}`)}
+      ${key && !pending ? html`<kbd>${key}</kbd>` : nothing}
     </button>`;
   }
 
@@ -246,7 +246,10 @@ export class ActionBar extends AppElement {
     } else void this.send(draft, { text });
   }
 
-  private async send(action: Action, body: Record<string, unknown>): Promise<void> {
-    if (await this.app.answers.act(this.incident.id, action, body)) this.app.draft.set(null);
+  /** Folds the form once it was taken, unless by then another form is open, or this one for another incident. */
+  private async send(action: Exclude<Draft, null>, body: Record<string, unknown>): Promise<void> {
+    const { id } = this.incident;
+    if (!(await this.app.answers.act(id, action, body))) return;
+    if (this.incident.id === id && this.app.draft.value === action) this.app.draft.set(null);
   }
 }
