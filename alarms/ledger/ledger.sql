@@ -15,7 +15,7 @@ SELECT id, version, source, state, category, priority, verification_level, site_
            UNION
            SELECT a.incident_id FROM unnest(%(device_ids)s::bigint[]) AS k (device_id), LATERAL (
                   SELECT incident_id FROM alarms WHERE device_id = k.device_id AND closed_at IS NULL OFFSET 0) a))
-   AND closed_at IS NULL
+   AND state <> 'closed'   -- not closed_at: the index of what is open would be read from end to end for it
  ORDER BY id
    FOR NO KEY UPDATE;
 
