@@ -126,6 +126,7 @@ def _load(
     refused: Path | None, all_or_nothing: bool,
 ) -> None:  # fmt: skip
     from alarms.receiving.protocols import DECODERS
+    from alarms.registry.credentials import RESERVED_USERNAMES
     from gis.load import Options, load
     from gis.tables import LoadError, read_table
 
@@ -135,6 +136,7 @@ def _load(
         all_or_nothing=all_or_nothing,
         source=file.name,
         protocols=sorted(DECODERS),
+        reserved=RESERVED_USERNAMES,
     )
     with plain_errors(), _owner() as conn:
         try:

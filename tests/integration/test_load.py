@@ -12,46 +12,14 @@ import shapely
 from shapely.geometry import Point, box
 
 from gis import coordinates
-from gis.load import Loaded, Options, load
 from gis.tables import LoadError, read_table
+from tests.integration.loading import NEXT_VILLAGE, VILLAGE, ZONE_VILLAGE, ground, load_file, rows
 
-VILLAGE, NEXT_VILLAGE, ZONE_VILLAGE = "411202001001", "411202001002", "411271560200"
-
-
-@pytest.fixture
-def ground(owner_conn: psycopg.Connection[Any], tmp_path: Path) -> psycopg.Connection[Any]:
-    """A city with two villages side by side, and one without a boundary."""
-    codes = tmp_path / "divisions.csv"
-    codes.write_text(
-        "code,name,name_latin\n4112,三门峡市,Sanmenxia\n411202,湖滨区,Hubin District\n411202001,湖滨街道,Hubin\n"
-        f"{VILLAGE},甲社区,Jia\n{NEXT_VILLAGE},乙社区,Yi\n411271,开发区,Zone\n411271560,向阳街道,Xiangyang\n"
-        f"{ZONE_VILLAGE},向阳村,Xiangyang\n",
-        encoding="utf-8",
-    )
-    assert load(owner_conn, "divisions", read_table(codes), Options()).added == 8
-    shapes = geopandas.GeoDataFrame(
-        {"code": ["411200000000", "411202", VILLAGE, NEXT_VILLAGE]},
-        geometry=[box(111.0, 34.6, 111.4, 34.9), box(111.0, 34.6, 111.4, 34.9), box(111.1, 34.7, 111.2, 34.8),
-                  box(111.2, 34.7, 111.3, 34.8)],
-        crs=4326,
-    )  # fmt: skip
-    file = tmp_path / "boundaries.gpkg"
-    shapes.to_file(file)
-    assert load(owner_conn, "boundaries", read_table(file), Options(source="survey 2025")).added == 4
-    owner_conn.execute("INSERT INTO organisations (name, kind) VALUES ('安盾保安公司', 'security_company')")
-    return owner_conn
-
-
-def _load(conn: psycopg.Connection[Any], what: str, path: Path, **options: Any) -> Loaded:
-    return load(conn, what, read_table(path), Options(**options))
-
-
-def _rows(conn: psycopg.Connection[Any], query: str) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in conn.execute(query).fetchall()]
+__all__ = ["ground"]
 
 
 def test_divisions_know_their_tiers_and_parents(ground: psycopg.Connection[Any]) -> None:
-    assert _rows(ground, "SELECT d.tier, p.code FROM divisions d LEFT JOIN divisions p ON p.id = d.parent_id"
+    assert rows(ground, "SELECT d.tier, p.code FROM divisions d LEFT JOIN divisions p ON p.id = d.parent_id"
                          " ORDER BY d.code") == [
         (1, None), (2, "411200000000"), (3, "411202000000"), (4, "411202001000"), (4, "411202001000"),
         (2, "411200000000"), (3, "411271000000"), (4, "411271560000"),
@@ -68,9 +36,9 @@ def test_a_csv_of_gcj02_positions_with_chinese_headings_in_gbk(
         f"A-1,农户,李家,甲社区1号,{lon!r},{lat!r},,0398-2801234\n"
         f"A-2,商户,老王超市,甲社区2号,{lon!r},{lat!r},安盾保安公司,\n".encode("gb18030")
     )
-    done = _load(ground, "sites", file, crs="GCJ-02")
+    done = load_file(ground, "sites", file, crs="GCJ-02")
     assert (done.added, done.refused) == (2, [])
-    (first, second) = _rows(
+    (first, second) = rows(
         ground,
         "SELECT external_ref, kind, name, ST_X(position), ST_Y(position), source_crs, village, organisation_id IS NULL"
         " FROM sites ORDER BY external_ref",
@@ -79,7 +47,7 @@ def test_a_csv_of_gcj02_positions_with_chinese_headings_in_gbk(
     assert float(coordinates.distance_m(first[3], first[4], 111.15, 34.75)) < 0.001
     assert first[5:] == ("GCJ-02", VILLAGE, True)
     assert second[7] is False
-    assert _rows(ground, "SELECT phone FROM contacts") == [("0398-2801234",)]
+    assert rows(ground, "SELECT phone FROM contacts") == [("0398-2801234",)]
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".shp"])
@@ -102,13 +70,13 @@ def test_map_files_in_the_system_that_they_declare(
             "GBK" in file.with_suffix(".cpg").read_text().upper()
             or "936" in file.with_suffix(".cpg").read_text()
         )
-    done = _load(ground, "sites", file)
+    done = load_file(ground, "sites", file)
     assert (done.added, done.refused) == (2, [])
-    rows = _rows(
+    placed = rows(
         ground, "SELECT name, village, ST_X(position), ST_Y(position) FROM sites ORDER BY external_ref"
     )
-    assert [row[:2] for row in rows] == [("张家", VILLAGE), ("农贸市场", NEXT_VILLAGE)]
-    assert float(coordinates.distance_m(rows[0][2], rows[0][3], 111.15, 34.75)) < 0.01
+    assert [row[:2] for row in placed] == [("张家", VILLAGE), ("农贸市场", NEXT_VILLAGE)]
+    assert float(coordinates.distance_m(placed[0][2], placed[0][3], 111.15, 34.75)) < 0.01
 
 
 BAD = """external_ref,kind,name,lon,lat,village,organisation,contact_phone
@@ -139,7 +107,7 @@ def test_each_refused_row_says_where_what_and_what_would_be_right(
 ) -> None:
     file = tmp_path / "sites.csv"
     file.write_text(BAD, encoding="utf-8-sig")
-    done = _load(ground, "sites", file, crs="WGS84")
+    done = load_file(ground, "sites", file, crs="WGS84")
     assert (done.read, done.added, done.changed) == (15, 2, 0)
     expected = {
         3: ("external_ref", "every row needs one"), 4: ("lon, lat", "swapped"), 5: ("lon, lat", "outside the city"),
@@ -153,7 +121,7 @@ def test_each_refused_row_says_where_what_and_what_would_be_right(
     for row, (column, words) in expected.items():
         assert found[row][0] == column, row
         assert words in found[row][1], (row, found[row])
-    assert _rows(ground, "SELECT external_ref, village, county FROM sites ORDER BY 1") == [
+    assert rows(ground, "SELECT external_ref, village, county FROM sites ORDER BY 1") == [
         ("ok-1", VILLAGE, "411202000000"), ("zone", ZONE_VILLAGE, "411271000000"),
     ]  # fmt: skip
 
@@ -163,16 +131,16 @@ def test_all_or_nothing_loads_nothing_for_one_bad_row(
 ) -> None:
     file = tmp_path / "sites.csv"
     file.write_text(BAD, encoding="utf-8")
-    done = _load(ground, "sites", file, crs="WGS84", all_or_nothing=True)
+    done = load_file(ground, "sites", file, crs="WGS84", all_or_nothing=True)
     assert (done.stored, done.added, len(done.refused)) == (False, 0, 13)
-    assert _rows(ground, "SELECT count(*) FROM sites") == [(0,)]
+    assert rows(ground, "SELECT count(*) FROM sites") == [(0,)]
 
 
 def test_loading_again_updates_by_the_operators_key(ground: psycopg.Connection[Any], tmp_path: Path) -> None:
     file = tmp_path / "sites.csv"
     head = "external_ref,kind,name,lon,lat\n"
     file.write_text(head + "a,household,李家,111.15,34.75\nb,shop,店,111.15,34.75\n", encoding="utf-8")
-    _load(ground, "sites", file, crs="WGS84")
+    load_file(ground, "sites", file, crs="WGS84")
     ground.execute(
         "INSERT INTO devices (device_id, kind, site_id) SELECT 'd1', 'camera', id FROM sites WHERE external_ref = 'b'"
     )
@@ -180,12 +148,12 @@ def test_loading_again_updates_by_the_operators_key(ground: psycopg.Connection[A
         head + "a,household,李家,111.15,34.75\nb,shop,新店,111.25,34.75\nc,shop,丙,111.25,34.75\n",
         encoding="utf-8",
     )
-    done = _load(ground, "sites", file, crs="WGS84")
+    done = load_file(ground, "sites", file, crs="WGS84")
     assert (done.added, done.changed, done.same) == (1, 1, 1)
-    assert _rows(ground, "SELECT external_ref, name, village, version FROM sites ORDER BY 1") == [
+    assert rows(ground, "SELECT external_ref, name, village, version FROM sites ORDER BY 1") == [
         ("a", "李家", VILLAGE, 1), ("b", "新店", NEXT_VILLAGE, 2), ("c", "丙", NEXT_VILLAGE, 1),
     ]  # fmt: skip
-    assert _rows(ground, "SELECT village FROM devices") == [(NEXT_VILLAGE,)], (
+    assert rows(ground, "SELECT village FROM devices") == [(NEXT_VILLAGE,)], (
         "a site that moves takes its devices along"
     )
 
@@ -196,11 +164,11 @@ def test_a_file_that_does_not_say_its_coordinate_system_is_not_guessed_at(
     file = tmp_path / "sites.csv"
     file.write_text("external_ref,kind,name,lon,lat\na,household,李家,111.15,34.75\n", encoding="utf-8")
     with pytest.raises(LoadError, match="--crs"):
-        _load(ground, "sites", file)
+        load_file(ground, "sites", file)
     with pytest.raises(LoadError, match="GCJ-02"):
-        _load(ground, "sites", file, crs="Beijing 1066")
+        load_file(ground, "sites", file, crs="Beijing 1066")
     with pytest.raises(LoadError, match="--column kind="):
-        _load(ground, "sites", file, crs="WGS84", columns={"kind": "sort"})
+        load_file(ground, "sites", file, crs="WGS84", columns={"kind": "sort"})
     (tmp_path / "junk.csv").write_bytes(b"\xff\xfe\x00\x00\x81")
     for name in ("missing.csv", "picture.png", "junk.csv"):
         if name == "picture.png":
@@ -215,7 +183,7 @@ def test_a_file_that_does_not_say_its_coordinate_system_is_not_guessed_at(
 def test_devices_find_their_sites_and_gateways(ground: psycopg.Connection[Any], tmp_path: Path) -> None:
     sites = tmp_path / "sites.csv"
     sites.write_text("external_ref,kind,name,lon,lat\na,household,李家,111.15,34.75\n", encoding="utf-8")
-    _load(ground, "sites", sites, crs="WGS84")
+    load_file(ground, "sites", sites, crs="WGS84")
     file = tmp_path / "devices.csv"
     file.write_text(
         "device_id,kind,protocol,site,gateway,external_id,lon,lat\n"
@@ -231,13 +199,13 @@ def test_devices_find_their_sites_and_gateways(ground: psycopg.Connection[Any], 
         "pir-1,camera,,,,,,\n",
         encoding="utf-8",
     )
-    done = _load(ground, "devices", file, crs="WGS84", protocols=["lianfang", "zigbee2mqtt"])
+    done = load_file(ground, "devices", file, crs="WGS84", protocols=["lianfang", "zigbee2mqtt"])
     assert (done.added, done.read) == (3, 10)
     found = _say(done.refused)
     assert {row: column for row, (column, _) in found.items()} == {
         5: "device_id", 6: "site", 7: "protocol", 8: "gateway", 9: "external_id", 10: "external_id", 11: "device_id",
     }  # fmt: skip
-    assert _rows(
+    assert rows(
         ground,
         "SELECT d.device_id, g.device_id, d.external_id, d.village FROM devices d LEFT JOIN devices g"
         " ON g.id = d.gateway_id ORDER BY 1",
@@ -246,9 +214,9 @@ def test_devices_find_their_sites_and_gateways(ground: psycopg.Connection[Any], 
         ("gw-1", None, None, VILLAGE),
         ("pir-1", "gw-1", "pir", VILLAGE),
     ]
-    again = _load(ground, "devices", file, crs="WGS84", protocols=["lianfang", "zigbee2mqtt"])
+    again = load_file(ground, "devices", file, crs="WGS84", protocols=["lianfang", "zigbee2mqtt"])
     assert (again.added, again.changed, again.same) == (0, 0, 3)
-    assert _rows(ground, "SELECT action, count(*) FROM device_history GROUP BY 1") == [("registered", 3)]
+    assert rows(ground, "SELECT action, count(*) FROM device_history GROUP BY 1") == [("registered", 3)]
 
 
 def test_a_better_boundary_moves_what_stands_there_and_closes_old_cells(
@@ -259,13 +227,13 @@ def test_a_better_boundary_moves_what_stands_there_and_closes_old_cells(
         "external_ref,kind,name,lon,lat\na,household,李家,111.15,34.75\nb,household,张家,111.305,34.75\n",
         encoding="utf-8",
     )
-    _load(ground, "sites", sites, crs="WGS84")
+    load_file(ground, "sites", sites, crs="WGS84")
     ground.execute(
         "INSERT INTO grid_cells (code, village, boundary) SELECT code || '-001', code, boundary FROM divisions"
         " WHERE code = ANY (%s)", ([VILLAGE, NEXT_VILLAGE],),
     )  # fmt: skip
     ground.execute("SELECT place_sites(array_agg(id)) FROM sites")
-    assert _rows(ground, "SELECT grid_cell FROM sites ORDER BY id") == [(f"{VILLAGE}-001",), (None,)]
+    assert rows(ground, "SELECT grid_cell FROM sites ORDER BY id") == [(f"{VILLAGE}-001",), (None,)]
     lon, lat = coordinates.from_wgs84(
         np.array([111.1, 111.2, 111.2, 111.1]), np.array([34.7, 34.7, 34.81, 34.81]), "GCJ-02"
     )
@@ -281,15 +249,15 @@ def test_a_better_boundary_moves_what_stands_there_and_closes_old_cells(
         crs=4326,
     )
     frame.to_file(tmp_path / "b.geojson")
-    done = _load(ground, "boundaries", tmp_path / "b.geojson", crs="GCJ-02")
+    done = load_file(ground, "boundaries", tmp_path / "b.geojson", crs="GCJ-02")
     assert (done.added, done.changed) == (0, 1)
     assert {row: column for row, (column, _) in _say(done.refused).items()} == {
         2: "geometry",
         3: "code",
         4: "geometry",
     }
-    assert _rows(ground, "SELECT village, grid_cell FROM sites ORDER BY id") == [
+    assert rows(ground, "SELECT village, grid_cell FROM sites ORDER BY id") == [
         (VILLAGE, None),
         (None, None),
     ]
-    assert _rows(ground, "SELECT village FROM grid_cells WHERE valid_to IS NULL") == [(NEXT_VILLAGE,)]
+    assert rows(ground, "SELECT village FROM grid_cells WHERE valid_to IS NULL") == [(NEXT_VILLAGE,)]
