@@ -108,6 +108,11 @@ class Known:
     """(Gateway, name behind it) -> the device that has it."""
 
 
+def kind_of(text: str, kinds: Mapping[str, str]) -> str | None:
+    """The kind that a word stands for, whatever its case, with spaces or hyphens; None: there is none like that."""
+    return kinds.get(re.sub(r"[\s_-]+", "_", text.strip().lower()))
+
+
 class Wrong(ValueError):  # noqa: N818 - said of a value, not of the program
     """A value that cannot be taken."""
 
@@ -191,7 +196,7 @@ class Rows:
         """The kind that a row's word stands for: ``key_site``, ``Key site`` and ``重点部位`` are one."""
         text = self.text(row, "kind", needed=True)
         assert text is not None
-        found = kinds.get(re.sub(r"[\s_-]+", "_", text.lower()))
+        found = kind_of(text, kinds)
         if found is None:
             right = ", ".join(dict.fromkeys(kinds.values()))
             raise Wrong(self._names["kind"], text, f"is no {what}; right would be one of: {right}")
