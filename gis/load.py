@@ -250,12 +250,13 @@ def _check_devices(cursor: Cursor[tuple[Any, ...]], rows: Rows, options: Options
                 raise Wrong(
                     rows.heading("external_id"), child, f"belongs to the device {owner} behind that gateway"
                 )
-            children.once(row, f"{gateway} / {child}")
         site = rows.optional(row, "site", known.sites, "site that is known here; load sites first")
         organisation = rows.optional(
             row, "organisation", known.organisations, "organisation that is known here"
         )
         seen.once(row, name)
+        if gateway is not None:
+            children.once(row, f"{gateway} / {child}")
         here = not np.isnan(lon[row])
         return (row, name, kind, rows.text(row, "name") or "", protocol, gateway, child, site, organisation,
                 rows.text(row, "zone", 40) or "", float(lon[row]) if here else None,

@@ -13,13 +13,15 @@ from shapely.geometry import Point, box
 
 from gis import coordinates
 from gis.tables import LoadError, read_table
-from tests.integration.loading import NEXT_VILLAGE, VILLAGE, ZONE_VILLAGE, ground, load_file, rows
+from tests.integration.loading import NEXT_VILLAGE, VILLAGE, ZONE_VILLAGE, ground
+from tests.integration.loading import load_file as _load
+from tests.integration.loading import rows as _rows
 
 __all__ = ["ground"]
 
 
 def test_divisions_know_their_tiers_and_parents(ground: psycopg.Connection[Any]) -> None:
-    assert rows(ground, "SELECT d.tier, p.code FROM divisions d LEFT JOIN divisions p ON p.id = d.parent_id"
+    assert _rows(ground, "SELECT d.tier, p.code FROM divisions d LEFT JOIN divisions p ON p.id = d.parent_id"
                          " ORDER BY d.code") == [
         (1, None), (2, "411200000000"), (3, "411202000000"), (4, "411202001000"), (4, "411202001000"),
         (2, "411200000000"), (3, "411271000000"), (4, "411271560000"),
@@ -36,9 +38,9 @@ def test_a_csv_of_gcj02_positions_with_chinese_headings_in_gbk(
         f"A-1,农户,李家,甲社区1号,{lon!r},{lat!r},,0398-2801234\n"
         f"A-2,商户,老王超市,甲社区2号,{lon!r},{lat!r},安盾保安公司,\n".encode("gb18030")
     )
-    done = load_file(ground, "sites", file, crs="GCJ-02")
+    done = _load(ground, "sites", file, crs="GCJ-02")
     assert (done.added, done.refused) == (2, [])
-    (first, second) = rows(
+    (first, second) = _rows(
         ground,
         "SELECT external_ref, kind, name, ST_X(position), ST_Y(position), source_crs, village, organisation_id IS NULL"
         " FROM sites ORDER BY external_ref",
@@ -47,7 +49,7 @@ def test_a_csv_of_gcj02_positions_with_chinese_headings_in_gbk(
     assert float(coordinates.distance_m(first[3], first[4], 111.15, 34.75)) < 0.001
     assert first[5:] == ("GCJ-02", VILLAGE, True)
     assert second[7] is False
-    assert rows(ground, "SELECT phone FROM contacts") == [("0398-2801234",)]
+    assert _rows(ground, "SELECT phone FROM contacts") == [("0398-2801234",)]
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".shp"])
@@ -70,13 +72,13 @@ def test_map_files_in_the_system_that_they_declare(
             "GBK" in file.with_suffix(".cpg").read_text().upper()
             or "936" in file.with_suffix(".cpg").read_text()
         )
-    done = load_file(ground, "sites", file)
+    done = _load(ground, "sites", file)
     assert (done.added, done.refused) == (2, [])
-    placed = rows(
+    rows = _rows(
         ground, "SELECT name, village, ST_X(position), ST_Y(position) FROM sites ORDER BY external_ref"
     )
-    assert [row[:2] for row in placed] == [("张家", VILLAGE), ("农贸市场", NEXT_VILLAGE)]
-    assert float(coordinates.distance_m(placed[0][2], placed[0][3], 111.15, 34.75)) < 0.01
+    assert [row[:2] for row in rows] == [("张家", VILLAGE), ("农贸市场", NEXT_VILLAGE)]
+    assert float(coordinates.distance_m(rows[0][2], rows[0][3], 111.15, 34.75)) < 0.01
 
 
 BAD = """external_ref,kind,name,lon,lat,village,organisation,contact_phone
@@ -107,7 +109,7 @@ def test_each_refused_row_says_where_what_and_what_would_be_right(
 ) -> None:
     file = tmp_path / "sites.csv"
     file.write_text(BAD, encoding="utf-8-sig")
-    done = load_file(ground, "sites", file, crs="WGS84")
+    done = _load(ground, "sites", file, crs="WGS84")
     assert (done.read, done.added, done.changed) == (15, 2, 0)
     expected = {
         3: ("external_ref", "every row needs one"), 4: ("lon, lat", "swapped"), 5: ("lon, lat", "outside the city"),
@@ -121,7 +123,7 @@ def test_each_refused_row_says_where_what_and_what_would_be_right(
     for row, (column, words) in expected.items():
         assert found[row][0] == column, row
         assert words in found[row][1], (row, found[row])
-    assert rows(ground, "SELECT external_ref, village, county FROM sites ORDER BY 1") == [
+    assert _rows(ground, "SELECT external_ref, village, county FROM sites ORDER BY 1") == [
         ("ok-1", VILLAGE, "411202000000"), ("zone", ZONE_VILLAGE, "411271000000"),
     ]  # fmt: skip
 
@@ -131,16 +133,16 @@ def test_all_or_nothing_loads_nothing_for_one_bad_row(
 ) -> None:
     file = tmp_path / "sites.csv"
     file.write_text(BAD, encoding="utf-8")
-    done = load_file(ground, "sites", file, crs="WGS84", all_or_nothing=True)
+    done = _load(ground, "sites", file, crs="WGS84", all_or_nothing=True)
     assert (done.stored, done.added, len(done.refused)) == (False, 0, 13)
-    assert rows(ground, "SELECT count(*) FROM sites") == [(0,)]
+    assert _rows(ground, "SELECT count(*) FROM sites") == [(0,)]
 
 
 def test_loading_again_updates_by_the_operators_key(ground: psycopg.Connection[Any], tmp_path: Path) -> None:
     file = tmp_path / "sites.csv"
     head = "external_ref,kind,name,lon,lat\n"
     file.write_text(head + "a,household,李家,111.15,34.75\nb,shop,店,111.15,34.75\n", encoding="utf-8")
-    load_file(ground, "sites", file, crs="WGS84")
+    _load(ground, "sites", file, crs="WGS84")
     ground.execute(
         "INSERT INTO devices (device_id, kind, site_id) SELECT 'd1', 'camera', id FROM sites WHERE external_ref = 'b'"
     )
@@ -148,12 +150,12 @@ def test_loading_again_updates_by_the_operators_key(ground: psycopg.Connection[A
         head + "a,household,李家,111.15,34.75\nb,shop,新店,111.25,34.75\nc,shop,丙,111.25,34.75\n",
         encoding="utf-8",
     )
-    done = load_file(ground, "sites", file, crs="WGS84")
+    done = _load(ground, "sites", file, crs="WGS84")
     assert (done.added, done.changed, done.same) == (1, 1, 1)
-    assert rows(ground, "SELECT external_ref, name, village, version FROM sites ORDER BY 1") == [
+    assert _rows(ground, "SELECT external_ref, name, village, version FROM sites ORDER BY 1") == [
         ("a", "李家", VILLAGE, 1), ("b", "新店", NEXT_VILLAGE, 2), ("c", "丙", NEXT_VILLAGE, 1),
     ]  # fmt: skip
-    assert rows(ground, "SELECT village FROM devices") == [(NEXT_VILLAGE,)], (
+    assert _rows(ground, "SELECT village FROM devices") == [(NEXT_VILLAGE,)], (
         "a site that moves takes its devices along"
     )
 
@@ -164,11 +166,11 @@ def test_a_file_that_does_not_say_its_coordinate_system_is_not_guessed_at(
     file = tmp_path / "sites.csv"
     file.write_text("external_ref,kind,name,lon,lat\na,household,李家,111.15,34.75\n", encoding="utf-8")
     with pytest.raises(LoadError, match="--crs"):
-        load_file(ground, "sites", file)
+        _load(ground, "sites", file)
     with pytest.raises(LoadError, match="GCJ-02"):
-        load_file(ground, "sites", file, crs="Beijing 1066")
+        _load(ground, "sites", file, crs="Beijing 1066")
     with pytest.raises(LoadError, match="--column kind="):
-        load_file(ground, "sites", file, crs="WGS84", columns={"kind": "sort"})
+        _load(ground, "sites", file, crs="WGS84", columns={"kind": "sort"})
     (tmp_path / "junk.csv").write_bytes(b"\xff\xfe\x00\x00\x81")
     for name in ("missing.csv", "picture.png", "junk.csv"):
         if name == "picture.png":
@@ -183,7 +185,7 @@ def test_a_file_that_does_not_say_its_coordinate_system_is_not_guessed_at(
 def test_devices_find_their_sites_and_gateways(ground: psycopg.Connection[Any], tmp_path: Path) -> None:
     sites = tmp_path / "sites.csv"
     sites.write_text("external_ref,kind,name,lon,lat\na,household,李家,111.15,34.75\n", encoding="utf-8")
-    load_file(ground, "sites", sites, crs="WGS84")
+    _load(ground, "sites", sites, crs="WGS84")
     file = tmp_path / "devices.csv"
     file.write_text(
         "device_id,kind,protocol,site,gateway,external_id,lon,lat\n"
@@ -199,13 +201,13 @@ def test_devices_find_their_sites_and_gateways(ground: psycopg.Connection[Any], 
         "pir-1,camera,,,,,,\n",
         encoding="utf-8",
     )
-    done = load_file(ground, "devices", file, crs="WGS84", protocols=["lianfang", "zigbee2mqtt"])
+    done = _load(ground, "devices", file, crs="WGS84", protocols=["lianfang", "zigbee2mqtt"])
     assert (done.added, done.read) == (3, 10)
     found = _say(done.refused)
     assert {row: column for row, (column, _) in found.items()} == {
         5: "device_id", 6: "site", 7: "protocol", 8: "gateway", 9: "external_id", 10: "external_id", 11: "device_id",
     }  # fmt: skip
-    assert rows(
+    assert _rows(
         ground,
         "SELECT d.device_id, g.device_id, d.external_id, d.village FROM devices d LEFT JOIN devices g"
         " ON g.id = d.gateway_id ORDER BY 1",
@@ -214,9 +216,9 @@ def test_devices_find_their_sites_and_gateways(ground: psycopg.Connection[Any], 
         ("gw-1", None, None, VILLAGE),
         ("pir-1", "gw-1", "pir", VILLAGE),
     ]
-    again = load_file(ground, "devices", file, crs="WGS84", protocols=["lianfang", "zigbee2mqtt"])
+    again = _load(ground, "devices", file, crs="WGS84", protocols=["lianfang", "zigbee2mqtt"])
     assert (again.added, again.changed, again.same) == (0, 0, 3)
-    assert rows(ground, "SELECT action, count(*) FROM device_history GROUP BY 1") == [("registered", 3)]
+    assert _rows(ground, "SELECT action, count(*) FROM device_history GROUP BY 1") == [("registered", 3)]
 
 
 def test_a_better_boundary_moves_what_stands_there_and_closes_old_cells(
@@ -227,13 +229,13 @@ def test_a_better_boundary_moves_what_stands_there_and_closes_old_cells(
         "external_ref,kind,name,lon,lat\na,household,李家,111.15,34.75\nb,household,张家,111.305,34.75\n",
         encoding="utf-8",
     )
-    load_file(ground, "sites", sites, crs="WGS84")
+    _load(ground, "sites", sites, crs="WGS84")
     ground.execute(
         "INSERT INTO grid_cells (code, village, boundary) SELECT code || '-001', code, boundary FROM divisions"
         " WHERE code = ANY (%s)", ([VILLAGE, NEXT_VILLAGE],),
     )  # fmt: skip
     ground.execute("SELECT place_sites(array_agg(id)) FROM sites")
-    assert rows(ground, "SELECT grid_cell FROM sites ORDER BY id") == [(f"{VILLAGE}-001",), (None,)]
+    assert _rows(ground, "SELECT grid_cell FROM sites ORDER BY id") == [(f"{VILLAGE}-001",), (None,)]
     lon, lat = coordinates.from_wgs84(
         np.array([111.1, 111.2, 111.2, 111.1]), np.array([34.7, 34.7, 34.81, 34.81]), "GCJ-02"
     )
@@ -249,15 +251,15 @@ def test_a_better_boundary_moves_what_stands_there_and_closes_old_cells(
         crs=4326,
     )
     frame.to_file(tmp_path / "b.geojson")
-    done = load_file(ground, "boundaries", tmp_path / "b.geojson", crs="GCJ-02")
+    done = _load(ground, "boundaries", tmp_path / "b.geojson", crs="GCJ-02")
     assert (done.added, done.changed) == (0, 1)
     assert {row: column for row, (column, _) in _say(done.refused).items()} == {
         2: "geometry",
         3: "code",
         4: "geometry",
     }
-    assert rows(ground, "SELECT village, grid_cell FROM sites ORDER BY id") == [
+    assert _rows(ground, "SELECT village, grid_cell FROM sites ORDER BY id") == [
         (VILLAGE, None),
         (None, None),
     ]
-    assert rows(ground, "SELECT village FROM grid_cells WHERE valid_to IS NULL") == [(NEXT_VILLAGE,)]
+    assert _rows(ground, "SELECT village FROM grid_cells WHERE valid_to IS NULL") == [(NEXT_VILLAGE,)]
