@@ -41,16 +41,23 @@ def add(
 
 @app.command("list")
 def list_devices(
-    division: Annotated[str, typer.Option(help="Only below this division code.")] = "",
+    division: Annotated[
+        str | None, typer.Option(help="Only in this division (4, 6, 9 or 12 digits).")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1)] = 100,
 ) -> None:
     """Devices in the order of their ids."""
     from api.database.pool import connect
+    from api.devices import DeviceError
     from api.devices import list_devices as listed
 
     settings = settings_or_exit()
     with plain_errors(), connect(settings, "owner", application_name="lianfang-cli") as conn:
-        for one in listed(conn, division, limit):
+        try:
+            found = listed(conn, division, limit)
+        except DeviceError as error:
+            raise fail(str(error), 2) from error
+        for one in found:
             say(
                 f"{one.device_id:24} {one.kind:18} {one.status:15} {one.village or '(no place)':14} {one.name}"
             )

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -126,6 +126,7 @@ def _load(
     refused: Path | None, all_or_nothing: bool,
 ) -> None:  # fmt: skip
     from alarms.receiving.protocols import DECODERS
+    from alarms.registry.credentials import RESERVED_USERNAMES
     from gis.load import Options, load
     from gis.tables import LoadError, read_table
 
@@ -135,8 +136,9 @@ def _load(
         all_or_nothing=all_or_nothing,
         source=file.name,
         protocols=sorted(DECODERS),
+        reserved=RESERVED_USERNAMES,
     )
-    with plain_errors(), _owner() as conn:
+    with plain_errors(), _refusals(refused) as out, _owner() as conn:
         try:
             say(f"reading {file}")
             done = load(conn, what, read_table(file, encoding=encoding, layer=layer), options, say)
@@ -146,7 +148,7 @@ def _load(
         say("counting anew what queries are planned by")
         conn.execute("ANALYZE divisions, grid_cells, sites, contacts, devices")
         conn.commit()
-    _tell_refused(done.refused, refused)
+        _tell_refused(done.refused, out)
     rows = len({one.row for one in done.refused})
     say(
         f"{done.read:,} rows read: {done.added:,} added, {done.changed:,} changed, {done.same:,} were there already, "
@@ -161,17 +163,32 @@ def _load(
         )
 
 
-def _tell_refused(found: Sequence[Refusal], file: Path | None) -> None:
+@contextmanager
+def _refusals(file: Path | None) -> Iterator[TextIO | None]:
+    """The file for refused rows, opened before anything is loaded: nothing is stored whose refusals cannot be kept."""
+    if file is None:
+        yield None
+        return
+    try:
+        out = file.open("w", encoding="utf-8-sig", newline="")
+    except OSError as error:
+        raise fail(
+            f"--refused {file} cannot be written: {error.strerror}; name a file in a folder that is there"
+        ) from error
+    with out:
+        yield out
+
+
+def _tell_refused(found: Sequence[Refusal], out: TextIO | None) -> None:
     for one in found[:SHOWN]:
         say(f"  row {one.row}, {one.column} {json.dumps(one.value, ensure_ascii=False)}: {one.why}")
     if len(found) > SHOWN:
-        say(f"  ... and {len(found) - SHOWN:,} more{'' if file else '; --refused FILE writes them all'}")
-    if file is not None:
-        with file.open("w", encoding="utf-8-sig", newline="") as out:
-            writer = csv.writer(out)
-            writer.writerow(["row", "column", "value", "why"])
-            writer.writerows((one.row, one.column, one.value, one.why) for one in found)
-        say(f"refused rows are in {file}")
+        say(f"  ... and {len(found) - SHOWN:,} more{'' if out else '; --refused FILE writes them all'}")
+    if out is not None:
+        writer = csv.writer(out)
+        writer.writerow(["row", "column", "value", "why"])
+        writer.writerows((one.row, one.column, one.value, one.why) for one in found)
+        say(f"refused rows are in {out.name}")
 
 
 def _columns(given: Sequence[str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ def add(
     username: Annotated[str, typer.Argument(help="Login name: letters, digits, _ . @ -")],
     role: Annotated[str, typer.Option(help=", ".join(ROLES))],
     division: Annotated[
-        str | None, typer.Option(help="12-digit code; without it, the whole installation.")
+        str | None, typer.Option(help="4, 6, 9 or 12 digits; without it, the whole installation.")
     ] = None,
     organisation: Annotated[str | None, typer.Option(help="Name; without it, of every organisation.")] = None,
     name: Annotated[str | None, typer.Option(help="The person's name, as others see it.")] = None,

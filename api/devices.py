@@ -8,10 +8,13 @@ from datetime import UTC, datetime
 import psycopg
 from psycopg.rows import class_row
 
+from alarms.receiving.protocols import DECODERS
 from alarms.registry import devices as registry
 from alarms.registry.audit import Actor
 from alarms.registry.errors import RegistryError
 from alarms.registry.sites import Placing
+from gis import divisions
+from gis.load_rows import DEVICE_KINDS, kind_of
 from gis.model import Position
 
 COMMAND_LINE = Actor(user_id=None, username="command line")
@@ -56,10 +59,18 @@ def add_device(
     position: tuple[float, float] | None = None,
 ) -> str:
     """Register, place and let in; returns the password, which is kept nowhere. Raises ``DeviceError``."""
+    known = kind_of(kind, DEVICE_KINDS)
+    if known is None:
+        kinds = ", ".join(dict.fromkeys(DEVICE_KINDS.values()))
+        raise DeviceError(f"there is no kind of device {kind!r}: right would be one of {kinds}")
+    if protocol not in DECODERS:
+        raise DeviceError(
+            f"no device here speaks {protocol!r}: right would be one of {', '.join(sorted(DECODERS))}"
+        )
     place = Position(lon=position[0], lat=position[1]) if position else None
     new = registry.NewDevice(
         device_id=device_id,
-        kind=kind,
+        kind=known,
         name=name,
         protocol=protocol,
         site_id=site_id,
@@ -72,23 +83,22 @@ def add_device(
             _, password = registry.issue_credentials(conn, number, COMMAND_LINE, now)
     except RegistryError as error:
         raise DeviceError(str(error)) from error
-    except psycopg.errors.CheckViolation as error:
-        raise DeviceError(
-            f"a device cannot be registered as {kind!r}: {error.diag.constraint_name}"
-        ) from error
     return password
 
 
-def list_devices(conn: psycopg.Connection, division: str = "", limit: int = 100) -> list[Listed]:
-    """The first devices by id, below a division when one is named."""
+def list_devices(conn: psycopg.Connection, division: str | None = None, limit: int = 100) -> list[Listed]:
+    """The first devices by id, below a division when one is named (4, 6, 9 or 12 digits). Raises ``DeviceError``."""
+    try:
+        under = divisions.prefix(divisions.parse(division)) if division else None
+    except divisions.DivisionCodeError as error:
+        raise DeviceError(str(error)) from error
     return (
         conn.cursor(row_factory=class_row(Listed))
         .execute(
             "SELECT device_id, kind, status, village, name FROM devices"
-            " WHERE %(code)s = '' OR %(code)s IN (county, township, village)"
-            "    OR (%(code)s LIKE '%%00000000' AND left(county, 4) = left(%(code)s, 4))"
+            " WHERE %(under)s::text IS NULL OR starts_with(coalesce(village, township, county), %(under)s)"
             " ORDER BY device_id LIMIT %(limit)s",
-            {"code": division, "limit": limit},
+            {"under": under, "limit": limit},
         )
         .fetchall()
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, Path, Query
+from fastapi import Depends, Path, Query, Request
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from alarms.history.lists import Filters
@@ -72,18 +72,30 @@ def division_code(code: str, where: str = "query.division") -> str:
         raise Problem("wrong-input", "The division is wrong.", [wrong]) from None
 
 
-def division_column(code: str | None) -> tuple[str, str] | None:
-    """The column and the 12-digit code that a division filter compares; None: the whole city."""
-    if code is None:
+def division_filter(request: Request, division: DivisionCode = None) -> str | None:
+    """The 12-digit code that a list is held to; None: the whole city, which is all there is.
+
+    Another city's code stays one, and finds nothing.
+    """
+    if division is None:
         return None
-    full = division_code(code)
-    tier = divisions.tier(full)
-    return None if tier is Tier.CITY else (tier.name.lower(), full)
+    full = division_code(division)
+    return None if full == request.app.state.settings.city_code else full
+
+
+DivisionFilter = Annotated[str | None, Depends(division_filter)]
+
+
+def division_column(full: str | None) -> tuple[str, str] | None:
+    """The column and the 12-digit code that a division filter compares. No county has a city's code."""
+    if full is None:
+        return None
+    return max(divisions.tier(full), Tier.COUNTY).name.lower(), full
 
 
 def place_and_time(
+    division: DivisionFilter,
     bbox: BboxText = None,
-    division: DivisionCode = None,
     since: Annotated[Moment | None, Query(alias="from")] = None,
     until: Annotated[Moment | None, Query(alias="to")] = None,
     category: Annotated[list[Category] | None, Query(max_length=20)] = None,

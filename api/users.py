@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import class_row, tuple_row
 
+from gis import divisions
+
 ACTOR = "command line"
 
 
@@ -50,7 +52,7 @@ def add_user(
 
     cursor = conn.cursor(row_factory=tuple_row)
     organisation_id = _organisation(cursor, organisation)
-    _require_division(cursor, division)
+    division = _division(cursor, division)
     made = None
     try:
         with conn.transaction():
@@ -73,9 +75,7 @@ def add_user(
                 conn, "user.add", username, {"role": role, "division": division, "organisation": organisation}
             )
     except psycopg.errors.CheckViolation as error:
-        raise UserError(
-            _which_check(str(error.diag.constraint_name), username, role, division, locale)
-        ) from error
+        raise UserError(_which_check(str(error.diag.constraint_name), username, role, locale)) from error
     return Added(user_id, made)
 
 
@@ -120,20 +120,27 @@ def _organisation(cursor: psycopg.Cursor[tuple[object, ...]], name: str | None) 
     return int(str(row[0]))
 
 
-def _require_division(cursor: psycopg.Cursor[tuple[object, ...]], code: str | None) -> None:
-    if code is None or cursor.execute("SELECT 1 FROM divisions WHERE code = %s", [code]).fetchone():
-        return
-    raise UserError(f"there is no division {code}: a 12-digit code of a loaded division is needed")
+def _division(cursor: psycopg.Cursor[tuple[object, ...]], text: str | None) -> str | None:
+    """The 12-digit code of a division that is loaded."""
+    if text is None:
+        return None
+    try:
+        code = divisions.parse(text)
+    except divisions.DivisionCodeError as error:
+        raise UserError(str(error)) from error
+    if not cursor.execute("SELECT 1 FROM divisions WHERE code = %s", [code]).fetchone():
+        raise UserError(
+            f"there is no division {code}: load it with `lianfang load divisions`, or say another"
+        )
+    return code
 
 
-def _which_check(constraint: str, username: str, role: str, division: str | None, locale: str) -> str:
+def _which_check(constraint: str, username: str, role: str, locale: str) -> str:
     if "username" in constraint:
         return f"{username!r} cannot be a login name: 1 to 64 of letters, digits and _ . @ -"
     if "role" in constraint:
         return f"there is no role {role!r}: dispatcher, installer, investigator, patrol, grid_member, auditor, admin"
-    if "locale" in constraint:
-        return f"there is no language {locale!r}: zh or en"
-    return f"{division!r} is no division code: 12 digits"
+    return f"there is no language {locale!r}: zh or en"
 
 
 def _audit(conn: psycopg.Connection, action: str, username: str, details: dict[str, str | None]) -> None:

@@ -12,7 +12,7 @@ import shapely
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from gis import divisions, mesh
+from gis import divisions, feed, mesh
 from gis.drawing import DrawnCell
 from gis.mesh import DrawingError, Floats
 from gis.sql import load_statements
@@ -75,6 +75,11 @@ def draw_cells(
     drawn = []
     for n, code in enumerate(villages):
         members = np.flatnonzero(ground.region == n)
+        if not len(members):
+            raise DrawingError(
+                f"{code} has no ground of its own: another village's boundary covers its boundary; "
+                "load a right one with `lianfang load boundaries`"
+            )
         weights = _sites_in(ground.faces[members], sites.get(code, none))
         count = min(counts[code], len(members))
         heavy = members[np.argsort(-weights, kind="stable")[: max(count * 4, 1)]]
@@ -148,6 +153,8 @@ def draw(
                         synthetic[cell.village],
                     )
                 )
+        devices = cursor.execute(SQL["devices_to_join"], {"under": under}).fetchall()
+        feed.watch(cursor, [number for (number,) in devices])
         moved = [
             (cursor.execute(SQL[name], {"under": under}).fetchone() or (0,))[0]
             for name in (
@@ -155,7 +162,8 @@ def draw(
                 "join_devices_again",
             )  # in this order: devices may be at their site
         ]
-        cursor.execute(SQL["new_version"], {"layers": ["grid_cells"]})
+        cursor.execute(SQL["new_version"], {"layers": ["grid_cells", "sites"]})
+        feed.tell(cursor)
     return Redrawn(
         villages=len(shapes),
         without_boundary=len(rows) - len(shapes),

@@ -27,6 +27,9 @@ UPDATE grid_cells SET valid_to = current_date WHERE valid_to IS NULL AND village
 -- name: copy_cells
 COPY grid_cells (code, village, boundary, synthetic) FROM STDIN;
 
+-- name: devices_to_join
+SELECT id FROM devices WHERE village LIKE %(under)s || '%%';
+
 -- name: join_sites_again
 SELECT coalesce(place_sites(array_agg(id)), 0) FROM sites WHERE village LIKE %(under)s || '%%';
 

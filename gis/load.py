@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ import shapely
 from psycopg import Connection, Cursor
 from psycopg.rows import tuple_row
 
-from gis import coordinates, divisions
+from gis import coordinates, divisions, feed
 from gis.load_rows import (
     DEVICE_KINDS,
     SITE_KINDS,
     Known,
     Refusal,
+    Registered,
     Rows,
     Wrong,
     device_id,
@@ -48,6 +49,8 @@ class Options:
     """Where it comes from, kept with boundaries and in devices' history."""
     protocols: Sequence[str] = ("lianfang",)
     """Protocols that a device may speak."""
+    reserved: Collection[str] = ()
+    """Names that no device may have: logins of the installation itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,8 +81,9 @@ def load(
 ) -> Loaded:
     """Load a table as ``what`` (one of ``WHAT``) on an owner's connection, in one transaction.
 
-    A row whose key is there already updates it. Refused rows are left out; with ``all_or_nothing`` one is enough for
-    nothing to be loaded. Raises LoadError where the file as a whole cannot be used.
+    A row whose key is there already updates it in what the file has columns for: an empty cell empties, a missing
+    column leaves alone. Refused rows are left out; with ``all_or_nothing`` one is enough for nothing to be loaded.
+    Raises LoadError where the file as a whole cannot be used.
     """
     rows = Rows(table, options.columns)
     with conn.transaction(), conn.cursor(row_factory=tuple_row) as cursor:
@@ -94,7 +98,7 @@ def load(
             for row in good:
                 copy.write_row(row)
         cursor.execute(SQL["ready"])
-        added, changed = _STORES[what](conn, cursor, options, progress)
+        added, changed = _STORES[what](conn, cursor, rows, options, progress)
         cursor.execute(SQL["unstage"])
     return Loaded(read=len(table), added=added, changed=changed, refused=rows.refused)
 
@@ -148,10 +152,11 @@ def _ground(shape: Any, crs: str) -> shapely.MultiPolygon:
             raise Wrong("geometry", f"{lon:g}, {lat:g}", wrong)
     if not moved.is_valid:
         why = shapely.is_valid_reason(moved)
+        before = abs(moved.area)
         mended = shapely.make_valid(moved, method="structure")
         parts = [one for one in shapely.get_parts(mended) if isinstance(one, shapely.Polygon)]
         moved = shapely.MultiPolygon(parts)
-        if moved.is_empty or abs(moved.area - abs(flat.area)) > 0.001 * moved.area:
+        if moved.is_empty or abs(moved.area - before) > 0.001 * moved.area:
             raise Wrong(
                 "geometry", shape.geom_type, f"is not valid ({why}); mend it first, for instance in QGIS"
             )
@@ -160,31 +165,37 @@ def _ground(shape: Any, crs: str) -> shapely.MultiPolygon:
 
 def _check_sites(cursor: Cursor[tuple[Any, ...]], rows: Rows, options: Options) -> list[tuple[Any, ...]]:
     rows.need("external_ref", "kind", "name")
-    known = _known(cursor)
-    placed = rows.table.geometry is not None or rows.has("lon")
-    if not placed and not rows.has("village"):
-        raise LoadError(
-            "the file says no place: it needs lon and lat, a geometry, or a village. Say --column lon=..."
-        )
-    crs = named_crs(rows.table, options.crs) if placed else coordinates.WGS84
-    lon, lat, misplaced = positions(rows, crs, known.bounds, needed=not rows.has("village"))
+    known = _known(cursor, rows, "external_ref")
+    crs = named_crs(rows.table, options.crs) if rows.placed else coordinates.WGS84
+    lon, lat = positions(rows, crs, known.bounds, needed=rows.placed and not rows.has("village"))
     seen = _Seen(rows, "external_ref")
 
     def check(row: int) -> tuple[Any, ...]:
         ref = rows.text(row, "external_ref", needed=True)
         assert ref is not None
-        kind = rows.choice(row, "kind", SITE_KINDS, "kind of site")
+        if ref in known.retired_sites:
+            raise Wrong(
+                rows.heading("external_ref"), ref, "is retired: what is protected there now needs another one"
+            )
+        kind = rows.kind(row, SITE_KINDS, "kind of site")
         name = rows.text(row, "name", needed=True)
         address, unit = rows.text(row, "address", 300) or "", rows.text(row, "unit", 60) or ""
         village = division_code(rows, row, "village")
         if village is not None and village not in known.divisions:
             raise Wrong(rows.heading("village"), village, "is no division in force; load divisions first")
         here = not np.isnan(lon[row])
-        if not here and village is None:
+        if not here and village is None and rows.has("village"):
             raise Wrong(
                 rows.heading("village"),
                 "",
                 "is empty, and there is no position either; one of them is needed",
+            )
+        if not rows.placed and not rows.has("village") and ref not in known.sites:
+            raise Wrong(
+                rows.heading("external_ref"),
+                ref,
+                "is no site yet, and a new one needs a place: columns lon and lat, a geometry, or a village. "
+                "Say --column lon=...",
             )
         organisation = rows.optional(
             row, "organisation", known.organisations, "organisation that is known here"
@@ -195,22 +206,30 @@ def _check_sites(cursor: Cursor[tuple[Any, ...]], rows: Rows, options: Options) 
         return (row, ref, kind, name, address, unit, float(lon[row]) if here else None,
                 float(lat[row]) if here else None, crs, village, organisation, person, number)  # fmt: skip
 
-    return rows.each(check, skip=misplaced)
+    return rows.each(check)
 
 
 def _check_devices(cursor: Cursor[tuple[Any, ...]], rows: Rows, options: Options) -> list[tuple[Any, ...]]:
     rows.need("device_id", "kind")
-    placed = rows.table.geometry is not None or rows.has("lon")
-    crs = named_crs(rows.table, options.crs) if placed else coordinates.WGS84
-    known = _known_to_devices(cursor, rows, options)
-    lon, lat, misplaced = positions(rows, crs, known.bounds, needed=False)
-    protocols = {name: name for name in known.protocols}
+    crs = named_crs(rows.table, options.crs) if rows.placed else coordinates.WGS84
+    known = _known_to_devices(cursor, rows)
+    lon, lat = positions(rows, crs, known.bounds, needed=False)
+    protocols = {name: name for name in options.protocols}
     seen, children = _Seen(rows, "device_id"), _Seen(rows, "external_id")
 
     def check(row: int) -> tuple[Any, ...]:
         name = device_id(rows, row, "device_id")
         assert name is not None
-        kind = rows.choice(row, "kind", DEVICE_KINDS, "kind of device")
+        if name in options.reserved:
+            raise Wrong(
+                rows.heading("device_id"), name, "is a login of the installation itself: choose another"
+            )
+        before = known.devices.get(name)
+        if before is not None and before.retired:
+            raise Wrong(
+                rows.heading("device_id"), name, "is retired: what stands there now needs another device id"
+            )
+        kind = rows.kind(row, DEVICE_KINDS, "kind of device")
         protocol = rows.optional(row, "protocol", protocols, "protocol that is spoken here") or "lianfang"
         gateway = device_id(rows, row, "gateway", needed=False)
         child = rows.text(row, "external_id")
@@ -222,25 +241,59 @@ def _check_devices(cursor: Cursor[tuple[Any, ...]], rows: Rows, options: Options
                 "is empty: a device behind a gateway needs the gateway and its name there",
             )
         if gateway is not None and child is not None:
-            if known.gateways.get(gateway) != "gateway":
-                raise Wrong(rows.heading("gateway"), gateway, "is no gateway, neither here nor in this file")
+            if before is not None and before.leads:
+                raise Wrong(
+                    rows.heading("gateway"), gateway, f"cannot be: {name} is the gateway of others itself"
+                )
             owner = known.children.get((gateway, child))
             if owner not in (None, name):
                 raise Wrong(
                     rows.heading("external_id"), child, f"belongs to the device {owner} behind that gateway"
                 )
-            children.once(row, f"{gateway} / {child}")
         site = rows.optional(row, "site", known.sites, "site that is known here; load sites first")
         organisation = rows.optional(
             row, "organisation", known.organisations, "organisation that is known here"
         )
         seen.once(row, name)
+        if gateway is not None:
+            children.once(row, f"{gateway} / {child}")
         here = not np.isnan(lon[row])
         return (row, name, kind, rows.text(row, "name") or "", protocol, gateway, child, site, organisation,
                 rows.text(row, "zone", 40) or "", float(lon[row]) if here else None,
                 float(lat[row]) if here else None, crs if here else coordinates.WGS84)  # fmt: skip
 
-    return rows.each(check, skip=misplaced)
+    return _with_gateways(rows, rows.each(check), known)
+
+
+def _with_gateways(rows: Rows, good: list[tuple[Any, ...]], known: Known) -> list[tuple[Any, ...]]:
+    """Refuse whose gateway will be none. That may take another row's gateway away, so it is done until all fit."""
+    while True:
+        will_be = dict(known.devices)
+        for _, name, kind, _, _, gateway, *_ in good:
+            will_be[name] = Registered(kind=kind, gateway=gateway)
+        kept = []
+        for values in good:
+            row, _, _, _, _, gateway, *_ = values
+            why = None if gateway is None else _why_no_gateway(will_be.get(gateway))
+            if why is None:
+                kept.append(values)
+            else:
+                rows.refuse(row, rows.heading("gateway"), gateway, why)
+        if len(kept) == len(good):
+            return good
+        good = kept
+
+
+def _why_no_gateway(one: Registered | None) -> str | None:
+    if one is None:
+        return "is no gateway, neither here nor among the good rows of this file"
+    if one.retired:
+        return "is retired"
+    if one.kind != "gateway":
+        return f"is no gateway but of the kind {one.kind}"
+    if one.gateway is not None:
+        return f"speaks through a gateway itself ({one.gateway}) and cannot be one"
+    return None
 
 
 class _Seen:
@@ -255,40 +308,42 @@ class _Seen:
         """Raises Wrong if the key was seen in an earlier row."""
         first = self._first.setdefault(key, row)
         if first != row:
-            number = first + self._rows.table.first_row
+            number = self._rows.table.numbers[first]
             raise Wrong(
                 self._rows.heading(self._column), key, f"stands in row {number} already; it may stand once"
             )
 
 
-def _known(cursor: Cursor[tuple[Any, ...]]) -> Known:
+def _known(cursor: Cursor[tuple[Any, ...]], rows: Rows, column: str) -> Known:
+    """``column``: where the rows name sites."""
     box = cursor.execute(SQL["city"]).fetchone()
+    sites = cursor.execute(SQL["known_sites"], {"refs": _named(rows, column)}).fetchall()
     return Known(
         bounds=None if box is None else (box[0], box[1], box[2], box[3]),
         organisations=dict(cursor.execute(SQL["organisations"]).fetchall()),
         divisions=frozenset(code for (code,) in cursor.execute(SQL["known_divisions"])),
+        sites={ref: number for ref, number, retired in sites if not retired},
+        retired_sites=frozenset(ref for ref, _, retired in sites if retired),
     )
 
 
-def _known_to_devices(cursor: Cursor[tuple[Any, ...]], rows: Rows, options: Options) -> Known:
-    count = range(len(rows.table))
-    known = _known(cursor)
-    refs = sorted({text for row in count if (text := _quietly(rows, row, "site"))})
-    gateways = sorted({text for row in count if (text := _quietly(rows, row, "gateway"))})
-    in_file = {
-        name: DEVICE_KINDS.get(_quietly(rows, row, "kind") or "", "")
-        for row in count
-        if (name := _quietly(rows, row, "device_id"))
-    }
+def _known_to_devices(cursor: Cursor[tuple[Any, ...]], rows: Rows) -> Known:
+    gateways = _named(rows, "gateway")
+    devices = cursor.execute(SQL["known_devices"], {"ids": _named(rows, "device_id") + gateways}).fetchall()
     taken = cursor.execute(SQL["taken_children"], {"gateways": gateways}).fetchall()
-    return Known(
-        bounds=known.bounds,
-        organisations=known.organisations,
-        sites=dict(cursor.execute(SQL["known_sites"], {"refs": refs}).fetchall()),
-        gateways=dict(cursor.execute(SQL["known_devices"], {"ids": gateways}).fetchall()) | in_file,
+    return replace(
+        _known(cursor, rows, "site"),
+        devices={
+            name: Registered(kind=kind, retired=retired, gateway=gateway, leads=leads)
+            for name, kind, retired, gateway, leads in devices
+        },
         children={(gateway, child): owner for gateway, child, owner in taken},
-        protocols=options.protocols,
     )
+
+
+def _named(rows: Rows, column: str) -> list[str]:
+    """The different values of a column."""
+    return sorted({text for row in range(len(rows.table)) if (text := _quietly(rows, row, column))})
 
 
 def _quietly(rows: Rows, row: int, name: str) -> str | None:
@@ -300,7 +355,11 @@ def _quietly(rows: Rows, row: int, name: str) -> str | None:
 
 
 def _store_divisions(
-    conn: Connection[Any], cursor: Cursor[tuple[Any, ...]], options: Options, progress: Callable[[str], None]
+    conn: Connection[Any],
+    cursor: Cursor[tuple[Any, ...]],
+    rows: Rows,
+    options: Options,
+    progress: Callable[[str], None],
 ) -> tuple[int, int]:
     counts = _pair(cursor, "store_divisions", {"source": options.source})
     cursor.execute(SQL["link_parents"])
@@ -309,42 +368,69 @@ def _store_divisions(
 
 
 def _store_boundaries(
-    conn: Connection[Any], cursor: Cursor[tuple[Any, ...]], options: Options, progress: Callable[[str], None]
+    conn: Connection[Any],
+    cursor: Cursor[tuple[Any, ...]],
+    rows: Rows,
+    options: Options,
+    progress: Callable[[str], None],
 ) -> tuple[int, int]:
     counts = _pair(cursor, "store_boundaries", {"source": options.source})
     progress("simplifying boundaries for the map")
     refresh_shapes(conn)
     progress("joining sites and devices to the new boundaries")
+    feed.watch(cursor, None)
     cursor.execute(SQL["place_all"])
     cursor.execute(SQL["place_all_devices"])
-    cursor.execute(SQL["new_versions"], {"layers": ["grid_cells"]})
+    cursor.execute(
+        SQL["new_versions"], {"layers": ["grid_cells", "sites"]}
+    )  # whose tiles show sites by their tiers
+    feed.tell(cursor)
     return counts
 
 
 def _store_sites(
-    conn: Connection[Any], cursor: Cursor[tuple[Any, ...]], options: Options, progress: Callable[[str], None]
+    conn: Connection[Any],
+    cursor: Cursor[tuple[Any, ...]],
+    rows: Rows,
+    options: Options,
+    progress: Callable[[str], None],
 ) -> tuple[int, int]:
     cursor.execute(SQL["stored_ids"])
-    cursor.execute(SQL["store_sites"])
-    cursor.execute(SQL["store_contacts"])
+    cursor.execute(SQL["lock_sites"])
+    feed.watch(cursor, _ids(cursor, "devices_of_sites"))
+    cursor.execute(SQL["store_sites"], {"given": rows.given("address", "unit", "village", "organisation")})
+    cursor.execute(SQL["correct_contacts"])
+    cursor.execute(SQL["add_contacts"])
     cursor.execute(SQL["place_devices_of_sites"])
     counts = _pair(cursor, "count_stored", {})
-    cursor.execute(SQL["forget_stored"])
     cursor.execute(SQL["new_versions"], {"layers": ["sites"]})
+    feed.tell(cursor, shown_sites=_ids(cursor, "shown_sites"))
+    cursor.execute(SQL["forget_stored"])
     return counts
 
 
 def _store_devices(
-    conn: Connection[Any], cursor: Cursor[tuple[Any, ...]], options: Options, progress: Callable[[str], None]
+    conn: Connection[Any],
+    cursor: Cursor[tuple[Any, ...]],
+    rows: Rows,
+    options: Options,
+    progress: Callable[[str], None],
 ) -> tuple[int, int]:
     cursor.execute(SQL["stored_ids"])
+    feed.watch(cursor, _ids(cursor, "loaded_devices"))
+    given = rows.given("name", "protocol", "gateway", "site", "organisation", "zone")
     for children in (False, True):
-        cursor.execute(SQL["store_devices"], {"children": children})
+        cursor.execute(SQL["store_devices"], {"children": children, "given": given})
     cursor.execute(SQL["place_stored_devices"])
     cursor.execute(SQL["device_history"], {"source": options.source})
     counts = _pair(cursor, "count_stored", {})
+    feed.tell(cursor, new_devices=_ids(cursor, "new_ids"))
     cursor.execute(SQL["forget_stored"])
     return counts
+
+
+def _ids(cursor: Cursor[tuple[Any, ...]], statement: str) -> list[int]:
+    return [number for (number,) in cursor.execute(SQL[statement])]
 
 
 def _pair(

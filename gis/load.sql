@@ -11,10 +11,13 @@ SELECT name, id FROM organisations;
 SELECT code FROM divisions WHERE valid_to IS NULL;
 
 -- name: known_sites
-SELECT external_ref, id FROM sites WHERE external_ref = ANY (%(refs)s);
+SELECT external_ref, id, retired_at IS NOT NULL FROM sites WHERE external_ref = ANY (%(refs)s);
 
 -- name: known_devices
-SELECT device_id, kind FROM devices WHERE device_id = ANY (%(ids)s);
+SELECT d.device_id, d.kind, d.status = 'retired', g.device_id,
+       EXISTS (SELECT FROM devices c WHERE c.gateway_id = d.id AND c.status <> 'retired')
+  FROM devices d LEFT JOIN devices g ON g.id = d.gateway_id
+ WHERE d.device_id = ANY (%(ids)s);
 
 -- name: taken_children
 -- Names behind gateways that belong to a device already.
@@ -81,59 +84,107 @@ WITH stored AS (
 )
 SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM stored;
 
+-- name: lock_sites
+-- Nobody changes them from here to the end.
+SELECT FROM sites i JOIN staged_load s ON s.external_ref = i.external_ref ORDER BY i.id FOR NO KEY UPDATE OF i;
+
+-- name: devices_of_sites
+SELECT d.id FROM staged_load s JOIN sites i ON i.external_ref = s.external_ref JOIN devices d ON d.site_id = i.id;
+
 -- name: store_sites
--- A site that is there already is written only where something differs. Its tiers follow from where it stands now.
+-- A site that is there already is written only where something differs; what the file has no column for stays as it is.
+-- Its tiers follow from where it stands now. (Beside what writes them, sites are read as they were before.)
 WITH stored AS (
     INSERT INTO sites AS o (external_ref, kind, name, address, unit, position, source_crs, organisation_id,
                             grid_cell_id, grid_cell, county, township, village)
-    SELECT s.external_ref, s.kind, s.name, s.address, s.unit, point, s.source_crs, s.organisation_id,
+    SELECT s.external_ref, s.kind, s.name,
+           CASE WHEN 'address' = ANY (%(given)s) THEN s.address ELSE coalesce(b.address, '') END,
+           CASE WHEN 'unit' = ANY (%(given)s) THEN s.unit ELSE coalesce(b.unit, '') END,
+           point, CASE WHEN 'position' = ANY (%(given)s) THEN s.source_crs ELSE coalesce(b.source_crs, s.source_crs) END,
+           CASE WHEN 'organisation' = ANY (%(given)s) THEN s.organisation_id ELSE b.organisation_id END,
            p.grid_cell_id, p.grid_cell, p.county, p.township, p.village
       FROM staged_load s
-     CROSS JOIN LATERAL ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326) AS point
-      LEFT JOIN LATERAL place(point, s.village) p ON true
+      LEFT JOIN sites b ON b.external_ref = s.external_ref
+     CROSS JOIN LATERAL (SELECT CASE WHEN 'position' = ANY (%(given)s) THEN ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326)
+                                     ELSE b.position END) q (point)
+      LEFT JOIN LATERAL place(point, CASE WHEN 'village' = ANY (%(given)s) THEN s.village
+                                          ELSE coalesce(b.village, b.township, b.county) END) p ON true
      ORDER BY s.n
         ON CONFLICT (external_ref) DO UPDATE
        SET kind = excluded.kind, name = excluded.name, address = excluded.address, unit = excluded.unit,
-           position = excluded.position, source_crs = excluded.source_crs,
-           organisation_id = coalesce(excluded.organisation_id, o.organisation_id),
+           position = excluded.position, source_crs = excluded.source_crs, organisation_id = excluded.organisation_id,
            grid_cell_id = excluded.grid_cell_id, grid_cell = excluded.grid_cell, county = excluded.county,
-           township = excluded.township, village = excluded.village, retired_at = NULL,
-           version = o.version + 1, updated_at = now()
+           township = excluded.township, village = excluded.village, version = o.version + 1, updated_at = now()
      WHERE (o.kind, o.name, o.address, o.unit, o.position::bytea, o.source_crs, o.organisation_id, o.grid_cell_id,
-            o.county, o.township, o.village, o.retired_at)
+            o.county, o.township, o.village)
            IS DISTINCT FROM
            (excluded.kind, excluded.name, excluded.address, excluded.unit, excluded.position::bytea, excluded.source_crs,
-            coalesce(excluded.organisation_id, o.organisation_id), excluded.grid_cell_id, excluded.county,
-            excluded.township, excluded.village, NULL::timestamptz)
-    RETURNING id, (xmax = 0) AS is_new
+            excluded.organisation_id, excluded.grid_cell_id, excluded.county, excluded.township, excluded.village)
+    RETURNING id, (xmax = 0) AS is_new, kind, name, address, unit
 )
-INSERT INTO stored_load SELECT id, is_new FROM stored;
+INSERT INTO stored_load (id, is_new, shown)
+SELECT n.id, n.is_new, (n.kind, n.name, n.address, n.unit) <> (b.kind, b.name, b.address, b.unit)
+  FROM stored n LEFT JOIN sites b ON b.id = n.id;
 
--- name: store_contacts
-INSERT INTO contacts (site_id, name, phone, call_order)
-SELECT i.id, s.contact_name, s.contact_phone,
-       1 + coalesce((SELECT max(c.call_order) FROM contacts c WHERE c.site_id = i.id), 0)
-  FROM staged_load s JOIN sites i ON i.external_ref = s.external_ref
- WHERE s.contact_phone IS NOT NULL
-   AND NOT EXISTS (SELECT FROM contacts c WHERE c.site_id = i.id AND c.phone = s.contact_phone)
- ORDER BY s.n;
+-- name: correct_contacts
+-- Another number under the same name is that person's new number: the old one must not be called any more.
+WITH corrected AS (
+    UPDATE contacts c SET phone = s.contact_phone
+      FROM staged_load s JOIN sites i ON i.external_ref = s.external_ref
+     WHERE c.id = (SELECT o.id FROM contacts o WHERE o.site_id = i.id AND o.name = s.contact_name
+                    ORDER BY o.call_order, o.id LIMIT 1)
+       AND NOT EXISTS (SELECT FROM contacts o WHERE o.site_id = i.id AND o.phone = s.contact_phone)
+    RETURNING c.site_id
+)
+INSERT INTO stored_load (id, is_new)
+SELECT site_id, false FROM corrected WHERE site_id NOT IN (SELECT id FROM stored_load);
+
+-- name: add_contacts
+WITH added AS (
+    INSERT INTO contacts (site_id, name, phone, call_order)
+    SELECT i.id, s.contact_name, s.contact_phone,
+           1 + coalesce((SELECT max(c.call_order) FROM contacts c WHERE c.site_id = i.id), 0)
+      FROM staged_load s JOIN sites i ON i.external_ref = s.external_ref
+     WHERE s.contact_phone IS NOT NULL
+       AND NOT EXISTS (SELECT FROM contacts c WHERE c.site_id = i.id AND c.phone = s.contact_phone)
+     ORDER BY s.n
+    RETURNING site_id
+)
+INSERT INTO stored_load (id, is_new)
+SELECT site_id, false FROM added WHERE site_id NOT IN (SELECT id FROM stored_load);
 
 -- name: place_devices_of_sites
 SELECT place_devices(coalesce(array_agg(d.id), '{}'))
   FROM stored_load l JOIN devices d ON d.site_id = l.id
  WHERE NOT l.is_new;
 
+-- name: shown_sites
+SELECT id FROM stored_load WHERE shown;
+
+-- name: loaded_devices
+SELECT d.id FROM staged_load s JOIN devices d ON d.device_id = s.device_id;
+
 -- name: store_devices
--- Those that speak for themselves first, so that what speaks through them finds them.
+-- Those that speak for themselves first, so that what speaks through them finds them. What the file has no column for
+-- stays as it is; a new device without an organisation of its own has its site's.
 WITH stored AS (
     INSERT INTO devices AS o (device_id, kind, name, protocol, gateway_id, external_id, site_id, organisation_id, zone,
                               position, source_crs)
-    SELECT s.device_id, s.kind, s.name, s.protocol, g.id, s.external_id, s.site_id,
-           coalesce(s.organisation_id, i.organisation_id), s.zone,
-           ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326), s.source_crs
+    SELECT s.device_id, s.kind,
+           CASE WHEN 'name' = ANY (%(given)s) THEN s.name ELSE coalesce(b.name, '') END,
+           CASE WHEN 'protocol' = ANY (%(given)s) THEN s.protocol ELSE coalesce(b.protocol, s.protocol) END,
+           CASE WHEN 'gateway' = ANY (%(given)s) THEN g.id ELSE b.gateway_id END,
+           CASE WHEN 'gateway' = ANY (%(given)s) THEN s.external_id ELSE b.external_id END,
+           i.id,
+           CASE WHEN 'organisation' = ANY (%(given)s) OR b.id IS NULL THEN coalesce(s.organisation_id, i.organisation_id)
+                ELSE b.organisation_id END,
+           CASE WHEN 'zone' = ANY (%(given)s) THEN s.zone ELSE coalesce(b.zone, '') END,
+           CASE WHEN 'position' = ANY (%(given)s) THEN ST_SetSRID(ST_MakePoint(s.lon, s.lat), 4326) ELSE b.position END,
+           CASE WHEN 'position' = ANY (%(given)s) THEN s.source_crs ELSE coalesce(b.source_crs, s.source_crs) END
       FROM staged_load s
+      LEFT JOIN devices b ON b.device_id = s.device_id
       LEFT JOIN devices g ON g.device_id = s.gateway
-      LEFT JOIN sites i ON i.id = s.site_id
+      LEFT JOIN sites i ON i.id = CASE WHEN 'site' = ANY (%(given)s) THEN s.site_id ELSE b.site_id END
      WHERE (s.gateway IS NOT NULL) = %(children)s
      ORDER BY s.n
         ON CONFLICT (device_id) DO UPDATE
@@ -148,10 +199,14 @@ WITH stored AS (
             excluded.organisation_id, excluded.zone, excluded.position::bytea, excluded.source_crs)
     RETURNING id, (xmax = 0) AS is_new
 )
-INSERT INTO stored_load SELECT id, is_new FROM stored;
+INSERT INTO stored_load (id, is_new) SELECT id, is_new FROM stored;
 
 -- name: stored_ids
-CREATE TEMPORARY TABLE stored_load (id bigint, is_new boolean) ON COMMIT DROP;
+-- shown: whether open incidents show it otherwise than before.
+CREATE TEMPORARY TABLE stored_load (id bigint, is_new boolean, shown boolean) ON COMMIT DROP;
+
+-- name: new_ids
+SELECT id FROM stored_load WHERE is_new;
 
 -- name: place_stored_devices
 SELECT place_devices(coalesce(array_agg(id), '{}')) FROM stored_load;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,21 +17,33 @@ from gis.tables import LoadError, Table, points_of
 CITY_MARGIN_DEG = 0.02
 """How far outside the city's bounds a point may lie: about 2 km."""
 
-SITE_KINDS = {
-    "household": "household", "农户": "household", "住户": "household", "户": "household",
-    "shop": "shop", "商户": "shop", "店铺": "shop", "key_site": "key_site", "重点部位": "key_site",
-    "compound": "compound", "小区": "compound", "market": "market", "市场": "market",
-    "public_place": "public_place", "公共场所": "public_place",
-}  # fmt: skip
-DEVICE_KINDS = {
-    "infrared_sensor": "infrared_sensor", "红外探测器": "infrared_sensor", "alarm_panel": "alarm_panel",
-    "报警主机": "alarm_panel", "panic_button": "panic_button", "一键报警": "panic_button",
-    "door_contact": "door_contact", "门磁": "door_contact", "smoke_detector": "smoke_detector",
-    "烟感": "smoke_detector", "gas_detector": "gas_detector", "water_detector": "water_detector",
-    "vibration_sensor": "vibration_sensor", "camera": "camera", "摄像机": "camera", "loudspeaker": "loudspeaker",
-    "大喇叭": "loudspeaker", "siren": "siren", "警号": "siren", "tracker": "tracker", "gateway": "gateway",
-    "网关": "gateway", "other": "other",
-}  # fmt: skip
+_SITE_WORDS = {
+    "household": ("农户", "住户", "户"),
+    "shop": ("商户", "店铺"),
+    "key_site": ("重点部位",),
+    "compound": ("小区",),
+    "market": ("市场",),
+    "public_place": ("公共场所",),
+}
+_DEVICE_WORDS = {
+    "infrared_sensor": ("红外探测器",),
+    "alarm_panel": ("报警主机",),
+    "panic_button": ("一键报警",),
+    "door_contact": ("门磁",),
+    "smoke_detector": ("烟感", "烟感探测器"),
+    "gas_detector": ("燃气探测器",),
+    "water_detector": ("水浸探测器",),
+    "vibration_sensor": ("振动探测器",),
+    "camera": ("摄像机",),
+    "loudspeaker": ("平安大喇叭", "大喇叭"),
+    "siren": ("警号",),
+    "tracker": ("定位终端",),
+    "gateway": ("网关",),
+    "other": ("其他", "其他设备"),
+}
+SITE_KINDS = {word: kind for kind, words in _SITE_WORDS.items() for word in (kind, *words)}
+DEVICE_KINDS = {word: kind for kind, words in _DEVICE_WORDS.items() for word in (kind, *words)}
+"""What people write -> the kind."""
 ALIASES = {
     "external_ref": ("编号", "唯一编号", "id", "ref"),
     "kind": ("类型", "类别"),
@@ -70,6 +82,18 @@ class Refusal:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Registered:
+    """A device as it is, or as a file will make it."""
+
+    kind: str
+    gateway: str | None = None
+    """The one that it speaks through."""
+    retired: bool = False
+    leads: bool = False
+    """Others speak through it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
     """What the database has that rows can name."""
 
@@ -77,11 +101,16 @@ class Known:
     organisations: Mapping[str, int] = field(default_factory=dict)
     divisions: frozenset[str] = frozenset()
     sites: Mapping[str, int] = field(default_factory=dict)
-    gateways: Mapping[str, str] = field(default_factory=dict)
-    """Device id -> kind, of devices named as gateways."""
+    """Those in use."""
+    retired_sites: frozenset[str] = frozenset()
+    devices: Mapping[str, Registered] = field(default_factory=dict)
     children: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(Gateway, name behind it) -> the device that has it."""
-    protocols: Sequence[str] = ("lianfang",)
+
+
+def kind_of(text: str, kinds: Mapping[str, str]) -> str | None:
+    """The kind that a word stands for, whatever its case, with spaces or hyphens; None: there is none like that."""
+    return kinds.get(re.sub(r"[\s_-]+", "_", text.strip().lower()))
 
 
 class Wrong(ValueError):  # noqa: N818 - said of a value, not of the program
@@ -100,12 +129,25 @@ class Rows:
     def __init__(self, table: Table, columns: Mapping[str, str]) -> None:
         self.table = table
         self.refused: list[Refusal] = []
+        self.left_out: set[int] = set()
+        """Rows that were refused, by their index."""
         self._names = _headings(table, columns)
         self._columns = {ours: table.columns[theirs] for ours, theirs in self._names.items()}
+        for row, fault in table.faults.items():
+            self.refuse(row, fault.column, fault.value, fault.why)
 
     def has(self, name: str) -> bool:
         """Whether the file has this column."""
         return name in self._columns
+
+    @property
+    def placed(self) -> bool:
+        """Whether the file says positions."""
+        return self.table.geometry is not None or (self.has("lon") and self.has("lat"))
+
+    def given(self, *names: str) -> list[str]:
+        """Which of these columns the file has, ``position`` among them; what it does not have is to stay as it is."""
+        return [name for name in names if self.has(name)] + ["position"] * self.placed
 
     def need(self, *names: str) -> None:
         """Raises LoadError where the file lacks a column."""
@@ -150,17 +192,25 @@ class Rows:
         """The same, or None where it is empty."""
         return self.choice(row, name, choices, what) if self.text(row, name) is not None else None
 
+    def kind(self, row: int, kinds: Mapping[str, str], what: str) -> str:
+        """The kind that a row's word stands for: ``key_site``, ``Key site`` and ``重点部位`` are one."""
+        text = self.text(row, "kind", needed=True)
+        assert text is not None
+        found = kind_of(text, kinds)
+        if found is None:
+            right = ", ".join(dict.fromkeys(kinds.values()))
+            raise Wrong(self._names["kind"], text, f"is no {what}; right would be one of: {right}")
+        return found
+
     def heading(self, name: str) -> str:
         """What the file calls this column."""
         return self._names.get(name, name)
 
-    def each(
-        self, check: Callable[[int], tuple[Any, ...]], skip: Iterable[int] = ()
-    ) -> list[tuple[Any, ...]]:
+    def each(self, check: Callable[[int], tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         """The rows as ``check`` makes them; those for which it raises Wrong are refused."""
-        left_out, good = set(skip), []
+        good = []
         for row in range(len(self.table)):
-            if row in left_out:
+            if row in self.left_out:
                 continue
             try:
                 good.append(check(row))
@@ -169,21 +219,17 @@ class Rows:
         return good
 
     def refuse(self, row: int, column: str, value: str, why: str) -> None:
-        """Note a refused row, by the number that its reader sees."""
-        number = row + self.table.first_row
-        self.refused.append(Refusal(row=number, column=column, value=value, why=why))
+        """Leave a row out and note why, by the number that its reader sees."""
+        self.left_out.add(row)
+        self.refused.append(Refusal(row=self.table.numbers[row], column=column, value=value, why=why))
 
 
-def positions(
-    rows: Rows, crs: str, within: Bounds | None, *, needed: bool
-) -> tuple[np.ndarray, np.ndarray, set[int]]:
-    """Longitudes and latitudes in WGS 84 (NaN: none given), and the rows refused for theirs."""
-    x, y, empty, bad = _given(rows)
-    refused = set(bad)
+def positions(rows: Rows, crs: str, within: Bounds | None, *, needed: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Longitudes and latitudes in WGS 84 (NaN: none given); rows with wrong ones are refused."""
+    x, y, empty = _given(rows)
     for row in np.flatnonzero(empty).tolist():
-        if needed:
+        if needed and row not in rows.left_out:
             rows.refuse(row, _place_name(rows), "", "has no position; every site needs one, or a village")
-            refused.add(row)
     wrong: dict[int, str] = {}
     if not crs.startswith("EPSG:") or _is_geographic(crs):
         wrong |= coordinates.problems(x.tolist(), y.tolist())
@@ -194,44 +240,44 @@ def positions(
     )  # fmt: skip
     wrong = coordinates.problems(lon.tolist(), lat.tolist(), roomy) | wrong
     for row, why in sorted(wrong.items()):
-        if row not in refused and not empty[row]:
+        if row not in rows.left_out and not empty[row]:
             rows.refuse(row, _place_name(rows), f"{x[row]:g}, {y[row]:g}", why)
-            refused.add(row)
-    return lon, lat, refused
+    return lon, lat
 
 
-def _given(rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[int]]:
-    """Coordinates as the file has them, which rows have none, and which have some that are no numbers."""
+def _given(rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Coordinates as the file has them, and which rows have none; rows whose are no numbers are refused."""
     if rows.table.geometry is not None:
         x, y = points_of(rows.table.geometry)
-        bad = []
         for row, shape in enumerate(rows.table.geometry):
             if shape is not None and not shape.is_empty and np.isnan(x[row]):
                 rows.refuse(
                     row, "geometry", shape.geom_type, "is no point; a site or device stands at one point"
                 )
-                bad.append(row)
-        return x, y, np.array([shape is None or shape.is_empty for shape in rows.table.geometry]), bad
+        return x, y, np.array([shape is None or shape.is_empty for shape in rows.table.geometry], dtype=bool)
     size = len(rows.table)
     x, y, empty = np.full(size, np.nan), np.full(size, np.nan), np.zeros(size, dtype=bool)
-    bad = []
     if not (rows.has("lon") and rows.has("lat")):
-        return x, y, ~empty, bad
+        return x, y, ~empty
     for row in range(size):
-        lon, lat = rows.text(row, "lon"), rows.text(row, "lat")
-        if lon is None and lat is None:
-            empty[row] = True
+        if row in rows.left_out:
             continue
-        for name, text, into in (("lon", lon, x), ("lat", lat, y)):
-            try:
-                into[row] = float(text if text is not None else "")
-            except ValueError:
-                rows.refuse(
-                    row, rows.heading(name), text or "", "is no number; degrees like 111.203 are right"
-                )
-                bad.append(row)
-                break
-    return x, y, empty, bad
+        try:
+            lon, lat = rows.text(row, "lon"), rows.text(row, "lat")
+            if lon is None and lat is None:
+                empty[row] = True
+            else:
+                x[row], y[row] = _number(rows, "lon", lon), _number(rows, "lat", lat)
+        except Wrong as wrong:
+            rows.refuse(row, wrong.column, wrong.value, wrong.why)
+    return x, y, empty
+
+
+def _number(rows: Rows, name: str, text: str | None) -> float:
+    try:
+        return float(text or "")
+    except ValueError as error:
+        raise Wrong(rows.heading(name), text, "is no number; degrees like 111.203 are right") from error
 
 
 def _headings(table: Table, columns: Mapping[str, str]) -> dict[str, str]:

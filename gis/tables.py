@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
+import glob
 import io
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import geopandas
 import numpy as np
 import pandas as pd
 import pyogrio
+import pyogrio.raw
 import shapely
 from numpy.typing import NDArray
 
@@ -25,6 +27,15 @@ class LoadError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a row cannot be read."""
+
+    column: str
+    value: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A file as columns of equal length, in the file's order."""
 
@@ -33,12 +44,14 @@ class Table:
     geometry: NDArray[np.object_] | None
     """Shapes, None where a row has none; None altogether for a file without a map."""
     crs: str | None
-    """What the file says of its coordinates, as WKT; None where it says nothing."""
-    first_row: int
-    """The number of the first row for people: 2 in a CSV, whose line 1 is the heading; else 1."""
+    """What the file says of its coordinates; None where it says nothing."""
+    numbers: Sequence[int]
+    """Each row's number for people: in a CSV, as a spreadsheet counts, the heading is 1 and empty rows count."""
+    faults: Mapping[int, Fault] = field(default_factory=dict)
+    """Rows that are here and could not be read."""
 
     def __len__(self) -> int:
-        return len(next(iter(self.columns.values()), self.geometry if self.geometry is not None else ()))
+        return len(self.numbers)
 
 
 def read_table(path: Path, *, encoding: str | None = None, layer: str | None = None) -> Table:
@@ -74,11 +87,26 @@ def _read_csv(path: Path, encoding: str | None) -> Table:
         raise LoadError(f"{path.name}: the column {double[0]!r} stands twice in line 1")
     width = len(names)
     columns: list[list[str | None]] = [[] for _ in names]
-    for row in rows[1:]:
+    numbers: list[int] = []
+    faults: dict[int, Fault] = {}
+    for number, row in enumerate(rows[1:], start=2):
+        cells = [cell.strip() for cell in row]
+        if not any(cells):
+            continue
+        beyond = [cell for cell in cells[width:] if cell]
+        if beyond:
+            faults[len(numbers)] = Fault(
+                f"after {names[-1]}",
+                beyond[0],
+                f"stands in a cell of its own, and line 1 names {width} columns only: a text with {delimiter!r} in it "
+                "belongs between double quotes",
+            )
+        # spreadsheets leave empty cells at the end of a row out: nothing is lost with those
+        cells += [""] * (width - len(cells))
         for n in range(width):
-            cell = row[n].strip() if n < len(row) else ""
-            columns[n].append(cell or None)
-    return Table(dict(zip(names, columns, strict=True)), None, None, 2)
+            columns[n].append(cells[n] or None)
+        numbers.append(number)
+    return Table(dict(zip(names, columns, strict=True)), None, None, numbers, faults)
 
 
 def _decode(path: Path, encoding: str | None) -> str:
@@ -100,7 +128,7 @@ def _read_map(path: Path, encoding: str | None, layer: str | None) -> Table:
         layers = [str(name) for name, _ in pyogrio.list_layers(path)]
         if layer is None and len(layers) > 1:
             raise LoadError(f"{path.name} has the layers {', '.join(layers)}: say which with --layer")
-        frame = geopandas.read_file(path, encoding=encoding, layer=layer, engine="pyogrio")
+        meta, wkb, values = _read_features(path, encoding, layer)
     except pyogrio.errors.DataSourceError as error:
         raise LoadError(f"{path.name} cannot be read: {error}") from error
     except pyogrio.errors.DataLayerError as error:
@@ -109,13 +137,57 @@ def _read_map(path: Path, encoding: str | None, layer: str | None) -> Table:
         raise LoadError(
             f"{path.name}: its text is not in the encoding it says; say --encoding gbk"
         ) from error
-    geometry, crs = None, None
-    if isinstance(frame, geopandas.GeoDataFrame):
-        geometry = np.array(frame.geometry.to_numpy(), dtype=object)
-        crs = frame.crs.to_wkt() if frame.crs is not None else None
-        frame = pd.DataFrame(frame.drop(columns=frame.geometry.name))
-    columns = {str(name): _plain(frame[name]) for name in frame.columns}
-    return Table(columns, geometry, crs, 1)
+    columns = {
+        str(name): _plain(pd.Series(column)) for name, column in zip(meta["fields"], values, strict=True)
+    }
+    if wkb is None:
+        return Table(columns, None, None, range(1, len(next(iter(columns.values()), ())) + 1))
+    geometry = shapely.from_wkb(wkb, on_invalid="ignore")
+    faults = {
+        row: Fault("geometry", "", "is broken: a ring must have four points or more and end where it began")
+        for row, (bytes_, shape) in enumerate(zip(wkb, geometry, strict=True))
+        if bytes_ is not None and shape is None
+    }
+    return Table(columns, geometry, meta["crs"], range(1, len(geometry) + 1), faults)
+
+
+def _read_features(
+    path: Path, encoding: str | None, layer: str | None
+) -> tuple[Mapping[str, Any], NDArray[np.object_] | None, Sequence[NDArray[Any]]]:
+    """The layer's description, shapes as WKB (None: it has none), and columns."""
+    tries = [encoding]
+    if encoding is None and _shapefile_says_no_encoding(path):
+        tries = ["utf-8", "gb18030"]  # in this order, as for CSV: GB 18030 takes almost anything
+    for one in tries:
+        try:
+            with warnings.catch_warnings():
+                # GDAL's, of single broken shapes: each such row is refused by its number
+                warnings.simplefilter("ignore", RuntimeWarning)
+                meta, _, wkb, values = pyogrio.raw.read(
+                    path, layer=layer, encoding=one, datetime_as_string=True
+                )
+        except UnicodeDecodeError:
+            if one == tries[-1]:
+                raise
+        else:
+            return meta, wkb, values
+    raise AssertionError("the last try returns or raises")
+
+
+def _shapefile_says_no_encoding(path: Path) -> bool:
+    """Whether neither a .cpg nor the .dbf's language byte tells how the text is written.
+
+    GDAL then reads ISO-8859-1, which never fails and makes nonsense of Chinese. The byte's value 0x57 stands for
+    "the system's own code page" and tells nothing either.
+    """
+    if path.suffix.lower() != ".shp":
+        return False
+    beside = {one.suffix.lower(): one for one in path.parent.glob(f"{glob.escape(path.stem)}.*")}
+    if ".cpg" in beside or ".dbf" not in beside:
+        return False
+    with beside[".dbf"].open("rb") as file:
+        header = file.read(32)
+    return len(header) == 32 and header[29] in (0x00, 0x57)
 
 
 def _plain(series: Any) -> list[Any]:

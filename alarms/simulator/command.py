@@ -15,6 +15,7 @@ import psycopg
 from alarms.simulator.devices import read_devices
 from alarms.simulator.run import Connection, Options, Progress, SimulatorError, simulate
 from alarms.simulator.scenarios import SCENARIOS
+from gis import divisions
 
 
 class Login(Protocol):
@@ -48,10 +49,19 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--duration", type=float, metavar="SECONDS", help="stop after this long")
     arguments.add_argument("--messages", type=int, help="stop after this many messages")
     arguments.add_argument("--devices", type=int, help="use only the first so many devices")
-    arguments.add_argument("--division", help="only devices below this division code")
+    arguments.add_argument(
+        "--division", type=_division, help="only devices in this division (4, 6, 9 or 12 digits)"
+    )
     arguments.add_argument("--seed", type=int, default=1, help="the same seed plays the same (default 1)")
     arguments.add_argument("--quiet", action="store_true", help="no line of progress")
     return arguments
+
+
+def _division(text: str) -> str:
+    try:
+        return divisions.parse(text)
+    except divisions.DivisionCodeError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def main(

@@ -12,6 +12,6 @@ SELECT d.device_id,
   LEFT JOIN devices AS g ON g.id = d.gateway_id
  WHERE d.status IN ('in_service', 'test')
    AND d.kind NOT IN ('loudspeaker', 'siren', 'tracker', 'other')
-   AND (%(division)s::text IS NULL OR starts_with(coalesce(d.village, d.township, d.county, ''), %(division)s))
+   AND (%(under)s::text IS NULL OR starts_with(coalesce(d.village, d.township, d.county), %(under)s))
  ORDER BY d.id
  LIMIT %(limit)s;

@@ -15,7 +15,7 @@ from alarms.registry import devices
 from alarms.registry.devices import NewDevice
 from api.auth.dependencies import Reader, require, transaction
 from api.errors import FieldError, Problem
-from api.inputs import Body, DivisionCode, Id, Line, Moment, ObjectId, QueryText, Reason, division_code
+from api.inputs import Body, DivisionFilter, Id, Line, Moment, ObjectId, QueryText, Reason
 from api.paging import (
     MAX_ID,
     BboxText,
@@ -127,8 +127,8 @@ class Credentials(BaseModel):
 async def list_devices(
     request: Request,
     who: Viewer,
+    division: DivisionFilter,
     bbox: BboxText = None,
-    division: DivisionCode = None,
     kind: Annotated[list[DeviceKind] | None, Query(max_length=14)] = None,
     state: Annotated[list[DeviceStatus] | None, Query(max_length=5)] = None,
     site_id: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
@@ -145,7 +145,7 @@ async def list_devices(
         "s": south,
         "e": east,
         "n": north,
-        "division": division_code(division) if division else None,
+        "division": division,
         "kinds": kind,
         "statuses": [one.value for one in state] if state else None,
         "site_id": site_id,

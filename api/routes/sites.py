@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from alarms.registry import sites
 from api.auth.dependencies import Reader, require, transaction
 from api.errors import Problem
-from api.inputs import Body, DivisionCode, Id, Line, ObjectId, QueryText, Reason, division_code
+from api.inputs import Body, DivisionFilter, Id, Line, ObjectId, QueryText, Reason
 from api.paging import BboxText, Cursor, Limit, collection, decode_cursor, encode_cursor, parse_bbox
 from api.routes.registering import (
     READ,
@@ -142,8 +142,8 @@ class RetireBody(Body):
 async def list_sites(
     request: Request,
     who: Viewer,
+    division: DivisionFilter,
     bbox: BboxText = None,
-    division: DivisionCode = None,
     kind: Annotated[list[SiteKind] | None, Query(max_length=6)] = None,
     state: Annotated[Literal["in_use", "retired"] | None, Query()] = None,
     q: QueryText = None,
@@ -159,7 +159,7 @@ async def list_sites(
         "s": south,
         "e": east,
         "n": north,
-        "division": division_code(division) if division else None,
+        "division": division,
         "kinds": [one.value for one in kind] if kind else None,
         "retired": None if state is None else state == "retired",
         "q": q,

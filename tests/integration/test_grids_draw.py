@@ -110,6 +110,13 @@ def test_the_commands_as_an_operator_types_them(
     nothing = run.invoke(load_app, ["sites", str(file), "--crs", "GCJ-02", "--all-or-nothing"])
     assert nothing.exit_code == 1
     assert "nothing was loaded" in nothing.output
+    nowhere = run.invoke(
+        load_app, ["sites", str(file), "--crs", "GCJ-02", "--refused", str(tmp_path / "no-folder" / "x.csv")]
+    )
+    assert nowhere.exit_code == 1
+    assert "cannot be written: No such file or directory" in nowhere.output
+    assert ground.execute("SELECT count(*) FROM sites WHERE external_ref = 'x1'").fetchone() == (0,)
+    ground.rollback()
     done = run.invoke(load_app, ["sites", str(file), "--crs", "GCJ-02", "--refused", str(refused)])
     assert done.exit_code == 0, done.output
     assert "1 added" in done.output

@@ -47,12 +47,19 @@ def test_a_user_is_added_listed_granted_more_and_disabled(conn: psycopg.Connecti
     assert conn.execute("SELECT password_hash FROM users").fetchone() != (added.password,)
 
 
+@pytest.mark.parametrize("division", ["411282", "411282000000"])
+def test_a_grant_is_for_the_division_however_it_is_said(conn: psycopg.Connection, division: str) -> None:
+    add_user(conn, "li", "dispatcher", division=division)
+    assert conn.execute("SELECT division_code FROM grants").fetchone() == ("411282000000",)
+
+
 @pytest.mark.parametrize(
     ("username", "role", "division", "said"),
     [
         ("a b", "admin", None, "cannot be a login name"),
         ("li", "boss", None, "there is no role 'boss': dispatcher"),
         ("li", "admin", "999999999999", "there is no division 999999999999"),
+        ("li", "admin", "41128", "is no division code"),
     ],
 )
 def test_a_wrong_user_is_refused_and_leaves_nothing(
@@ -75,9 +82,11 @@ def test_a_device_is_placed_in_its_tiers_and_can_log_in(conn: psycopg.Connection
     line = conn.execute("SELECT password_line FROM device_credentials WHERE device_id = 'ir-1'").fetchone()
     assert line is not None
     assert verify_password(password, line[0])
-    for division in ("", "411200000000", "411282000000", VILLAGE):
+    for division in (None, "4112", "411282", "411282100", "411200000000", "411282000000", VILLAGE):
         assert [one.device_id for one in list_devices(conn, division)] == ["ir-1"]
     assert list_devices(conn, "411221000000") == []
+    with pytest.raises(DeviceError, match="no division code"):
+        list_devices(conn, "lingbao")
 
 
 def test_a_device_outside_every_cell_has_no_place(conn: psycopg.Connection) -> None:
@@ -90,13 +99,24 @@ def test_a_device_outside_every_cell_has_no_place(conn: psycopg.Connection) -> N
     [
         ("intake", "gateway", "a login of the installation itself"),
         ("a/b", "gateway", "cannot be a device id"),
-        ("ir-1", "toaster", "cannot be registered as 'toaster'"),
+        (
+            "ir-1",
+            "toaster",
+            "no kind of device 'toaster': right would be one of infrared_sensor, alarm_panel",
+        ),
     ],
 )
 def test_a_wrong_device_is_refused(conn: psycopg.Connection, device_id: str, kind: str, said: str) -> None:
     with pytest.raises(DeviceError, match=said):
         add_device(conn, device_id, kind)
     assert conn.execute("SELECT count(*) FROM device_credentials").fetchone() == (0,)
+
+
+def test_a_device_speaks_what_is_spoken_here_and_is_of_a_kind_in_words(conn: psycopg.Connection) -> None:
+    with pytest.raises(DeviceError, match=r"speaks 'zigbee3mqtt': right would be one of .*zigbee2mqtt"):
+        add_device(conn, "ir-1", "siren", protocol="zigbee3mqtt")
+    add_device(conn, "ir-1", "Infrared sensor", protocol="zigbee2mqtt")
+    assert conn.execute("SELECT kind, protocol FROM devices").fetchone() == ("infrared_sensor", "zigbee2mqtt")
 
 
 def test_a_device_twice_or_at_no_site_is_refused(conn: psycopg.Connection) -> None:

@@ -208,5 +208,6 @@ def test_devices_are_read_with_the_login_they_speak_through(owner_conn: psycopg.
     )
     assert read_devices(owner_conn) == [gateway, pir]
     assert read_devices(owner_conn, limit=1) == [gateway]
-    assert read_devices(owner_conn, division="411202000000") == [pir]
+    for division in ("411200000000", "411202000000", "411202100000", "411202100201"):
+        assert read_devices(owner_conn, division=division) == [pir]
     assert read_devices(owner_conn, division="411221000000") == []

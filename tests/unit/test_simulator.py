@@ -17,7 +17,6 @@ from alarms.receiving.codes import classify_event
 from alarms.receiving.protocols import DECODERS, decode
 from alarms.simulator.command import parser
 from alarms.simulator.device import ENDS, Happening, Publication, SimulatedDevice
-from alarms.simulator.devices import significant
 from alarms.simulator.encoders import Encoder
 from alarms.simulator.rates import DAY, QUIET_NIGHT, TRUE_BURGLARY_SHARE
 from alarms.simulator.run import Options, SimulatorError
@@ -295,17 +294,15 @@ def test_options_that_make_no_sense_are_refused(wrong: dict[str, object]) -> Non
         Options(**wrong)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("code", "prefix"),
-    [
-        ("411200000000", "4112"),
-        ("411202000000", "411202"),
-        ("411202100000", "411202100"),
-        ("411202100201", "411202100201"),
-        ("410000000000", "41"),
-        ("4112021", "4112021"),
-        (None, None),
-    ],
-)
-def test_the_part_of_a_division_code_that_says_something(code: str | None, prefix: str | None) -> None:
-    assert significant(code) == prefix
+@pytest.mark.parametrize("text", ["4112", "411202", "411202100", "411202000000", "411202100201"])
+def test_a_division_is_said_as_commands_take_it(text: str) -> None:
+    given = parser().parse_args(["day", "--division", text])
+    assert given.division == text.ljust(12, "0")
+
+
+@pytest.mark.parametrize("text", ["41", "4112021", "灵宝市", "411202000201"])
+def test_what_is_no_division_is_wrong_usage(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args(["day", "--division", text])
+    assert ended.value.code == 2
+    assert text in capsys.readouterr().err

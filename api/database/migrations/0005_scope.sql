@@ -22,10 +22,15 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT nullif(current_setting('lianfang.user_id', true), '')::bigint
 $$;
 
--- The scope key of a grant. A city's code opens the whole installation.
+-- The scope key of a grant. The city's code opens the whole installation; another city's, once the installation's own
+-- is loaded, opens nothing.
 CREATE FUNCTION grant_key(division_code text, organisation_id bigint) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN division_code IS NULL OR division_code LIKE '%00000000' THEN '*' ELSE division_code END
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN division_code IS NULL THEN '*'
+                WHEN division_code LIKE '%00000000'
+                     AND (EXISTS (SELECT FROM divisions d WHERE d.code = division_code AND d.valid_to IS NULL)
+                          OR NOT EXISTS (SELECT FROM divisions d WHERE d.tier = 1 AND d.valid_to IS NULL)) THEN '*'
+                ELSE division_code END
            || coalesce('@' || organisation_id::text, '')
 $$;
 

@@ -25,6 +25,13 @@ LANGUAGE sql STABLE AS $$
                 WHEN cardinality(current_scope()) = 1 AND (current_scope())[1] ~ '^[0-9]{12}$' THEN (current_scope())[1] END
 $$;
 
+-- The tiers that a list is held to. The installation's own city is no filter and never asked for; another city's code
+-- stands where no row has one, so that nothing is found.
+CREATE FUNCTION list_tiers(code text, OUT county text, OUT township text, OUT village text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(t.county, code), t.township, t.village FROM tiers_of(code) t
+$$;
+
 -- (force_custom_plan: filters that were not given, and the scope of who may see everything, fold away, so that each
 -- combination gets its own index. = ANY (ARRAY(SELECT ...)): few rows, found first and by an index of their own.)
 CREATE FUNCTION list_sites(box geometry, division text, kinds text[], q text, retired boolean, after_id bigint, most bigint)
@@ -36,7 +43,7 @@ DECLARE
     inside record;
     pattern text := contains_pattern(q);
 BEGIN
-    SELECT * INTO inside FROM tiers_of(division);
+    SELECT * INTO inside FROM list_tiers(division);
     RETURN QUERY
     SELECT s.id FROM sites s
      WHERE (everything OR scope_keys(s.county, s.township, s.village, s.organisation_id) && keys)
@@ -61,7 +68,7 @@ DECLARE
     inside record;
     pattern text := contains_pattern(q);
 BEGIN
-    SELECT * INTO inside FROM tiers_of(division);
+    SELECT * INTO inside FROM list_tiers(division);
     RETURN QUERY
     SELECT d.id FROM devices d
      WHERE (everything OR scope_keys(d.county, d.township, d.village, d.organisation_id) && keys)
@@ -91,7 +98,7 @@ DECLARE
     inside record;
     pattern text := contains_pattern(q);
 BEGIN
-    SELECT * INTO inside FROM tiers_of(list_division(division));
+    SELECT * INTO inside FROM list_tiers(list_division(division));
     RETURN QUERY
     SELECT i.id FROM incidents i
      WHERE (everything OR scope_keys(i.county, i.township, i.village, i.organisation_id) && keys)
@@ -126,7 +133,7 @@ BEGIN
         RETURN;                                                -- or each alarm's incident would be looked at in vain
     END IF;
     -- (an incident's alarms are listed wherever they are)
-    SELECT * INTO inside FROM tiers_of(CASE WHEN of_incident IS NULL THEN list_division(division) ELSE division END);
+    SELECT * INTO inside FROM list_tiers(CASE WHEN of_incident IS NULL THEN list_division(division) ELSE division END);
     RETURN QUERY
     SELECT a.id FROM alarms a
      WHERE (everything OR scope_keys(a.county, a.township, a.village, a.organisation_id) && keys
@@ -240,34 +247,43 @@ LANGUAGE sql STABLE AS $$
               FROM audit_log) c
 $$;
 
--- A site was renamed or moved: the open incidents that show it get a version more and a change. Returns how many.
-CREATE FUNCTION append_site_changes(of_site bigint, at timestamptz) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
-DECLARE ids bigint[];
+-- Sites and devices are called otherwise: the open incidents that show the sites, and the devices' open alarms, get a
+-- version more and a change. Returns how many.
+CREATE FUNCTION append_shown_changes(of_sites bigint[], of_devices bigint[], at timestamptz) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    incident_ids bigint[];
+    alarm_ids bigint[];
 BEGIN
-    WITH locked AS (SELECT i.id FROM incidents i WHERE i.site_id = of_site AND i.closed_at IS NULL
-                     ORDER BY i.id FOR NO KEY UPDATE),
-         touched AS (UPDATE incidents i SET version = i.version + 1 FROM locked WHERE i.id = locked.id RETURNING i.id)
-    SELECT coalesce(array_agg(id), '{}') INTO ids FROM touched;
-    PERFORM append_changes(ids, '{}', '{}', at) WHERE cardinality(ids) > 0;
-    RETURN cardinality(ids);
-END $$;
-
--- A device was renamed: likewise its open alarms.
-CREATE FUNCTION append_device_renamed(of_device bigint, at timestamptz) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
-DECLARE ids bigint[];
-BEGIN
-    PERFORM FROM incidents i WHERE i.id IN (SELECT a.incident_id FROM alarms a
-                                             WHERE a.device_id = of_device AND a.closed_at IS NULL)
-      ORDER BY i.id FOR NO KEY UPDATE;                         -- who changes an alarm holds its incident's lock
+    PERFORM FROM incidents i                                   -- who changes an alarm holds its incident's lock
+      WHERE i.id = ANY (ARRAY(SELECT o.id FROM incidents o WHERE o.site_id = ANY (of_sites) AND o.closed_at IS NULL
+                               UNION
+                              SELECT a.incident_id FROM alarms a
+                               WHERE a.device_id = ANY (of_devices) AND a.closed_at IS NULL))
+      ORDER BY i.id FOR NO KEY UPDATE;
+    WITH touched AS (UPDATE incidents i SET version = i.version + 1
+                      WHERE i.site_id = ANY (of_sites) AND i.closed_at IS NULL RETURNING i.id)
+    SELECT coalesce(array_agg(id), '{}') INTO incident_ids FROM touched;
     WITH touched AS (UPDATE alarms a SET version = a.version + 1
-                      WHERE a.device_id = of_device AND a.closed_at IS NULL RETURNING a.id)
-    SELECT coalesce(array_agg(id), '{}') INTO ids FROM touched;
-    PERFORM append_changes('{}', ids, '{}', at) WHERE cardinality(ids) > 0;
-    RETURN cardinality(ids);
+                      WHERE a.device_id = ANY (of_devices) AND a.closed_at IS NULL RETURNING a.id)
+    SELECT coalesce(array_agg(id), '{}') INTO alarm_ids FROM touched;
+    PERFORM append_changes(incident_ids, alarm_ids, '{}', at);
+    RETURN cardinality(incident_ids) + cardinality(alarm_ids);
 END $$;
 
+-- One site was renamed or moved.
+CREATE FUNCTION append_site_changes(of_site bigint, at timestamptz) RETURNS integer
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT append_shown_changes(ARRAY[of_site], '{}', at)
+$$;
+
+-- One device was renamed.
+CREATE FUNCTION append_device_renamed(of_device bigint, at timestamptz) RETURNS integer
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT append_shown_changes('{}', ARRAY[of_device], at)
+$$;
+
+REVOKE EXECUTE ON FUNCTION append_shown_changes(bigint[], bigint[], timestamptz) FROM PUBLIC;
 REVOKE EXECUTE ON FUNCTION append_device_moves(jsonb, timestamptz), append_site_changes(bigint, timestamptz),
     append_device_renamed(bigint, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION append_device_moves(jsonb, timestamptz), append_site_changes(bigint, timestamptz),
