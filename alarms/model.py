@@ -149,6 +149,8 @@ class EventMeaning:
     opens_alarm: bool
     name_en: str
     name_zh: str
+    whatever_the_hour: bool = False
+    """An intrusion that no schedule makes harmless: it does not ask whether the site is armed."""
     default_qualifier: Qualifier | None = None
     """Some codes say new or restore by themselves (SIA ``BR`` is a burglary restore)."""
 

@@ -154,7 +154,7 @@ def _store(conn: Connection[Any], batch: Sequence[RawMessage], now: datetime, ru
     _decode(conn, fresh)
     devices = _find_devices(conn, [signal for letter in fresh for signal in letter.signals])
     fresh = _not_seen_before(conn, fresh, devices, now + rules.message_id_lifetime)
-    _place_and_classify(conn, fresh, devices, now.astimezone(rules.zone))
+    _place_and_classify(conn, fresh, devices, rules.zone)
     work, stored = _judge(conn, fresh, now, rules.incident_window)
     ledger.save(conn, work, now)
     staging.store(conn, stored)
@@ -301,11 +301,12 @@ def _not_seen_before(
 
 
 def _place_and_classify(
-    conn: Connection[Any], letters: Sequence[_Letter], devices: dict[Speaker, Device], local_now: datetime
+    conn: Connection[Any], letters: Sequence[_Letter], devices: dict[Speaker, Device], zone: ZoneInfo
 ) -> None:
     """Say of each signal whose it is, where it is and what it means."""
     places = _locate(conn, [s for letter in letters for s in letter.signals if s.position is not None])
     for letter in letters:
+        received_at = letter.message.received_at.astimezone(zone)
         for signal in letter.signals:
             device = devices.get((signal.publisher, signal.child))
             if device is None:
@@ -317,7 +318,7 @@ def _place_and_classify(
             if signal.position is not None:
                 device = _at(device, places[signal.position])
             meaning = classify_event(signal.event)
-            judgement = classify(signal, meaning, device, local_now, retained=letter.message.retained)
+            judgement = classify(signal, meaning, device, received_at, retained=letter.message.retained)
             letter.judged.append((device, signal, judgement))
             letter.status = Status.STORED
 

@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 
 import psycopg
+import pytest
 
 from alarms.judging.lifecycle import Close
 from alarms.model import Disposition
@@ -20,6 +21,7 @@ class Gateway:
         self, owner: psycopg.Connection, intake: psycopg.Connection, api: psycopg.Connection
     ) -> None:
         given = World(owner)
+        self._owner = owner
         home = given.site()
         gateway = given.device("gw-1", kind="gateway", protocol="zigbee2mqtt", site=home)
         given.device("door-1", kind="door_contact", site=home, gateway=gateway, external_id="door")
@@ -35,6 +37,14 @@ class Gateway:
         payload = json.dumps(state).encode()
         [status] = self._intake.accept(told("gw/gw-1/zigbee2mqtt/door", payload, at=self.now))
         assert status == "stored"
+
+    def becomes(self, status: str) -> None:
+        """The installer takes the door's device in hand, or gives it back."""
+        until = self.now + timedelta(hours=1) if status == "test" else None
+        self._owner.execute(
+            "UPDATE devices SET status = %s, test_until = %s WHERE device_id = 'door-1'", [status, until]
+        )
+        self._owner.commit()
 
     def wang_closes(self, minutes: float = 1) -> None:
         """All that is open is closed as false."""
@@ -92,6 +102,26 @@ def test_a_door_that_was_closed_and_opens_again_rings_again(
     assert story.open_alarms == [("burglary", 1)], "shut and opened again: that is news"
     assert story.seen.feed_has_no_gap()
     assert story.seen.feed_equals_a_snapshot()
+
+
+@pytest.mark.parametrize("status", ["test", "out_of_service"])
+def test_a_door_that_is_shut_while_its_device_is_in_the_installers_hands_rings_when_it_opens_again(
+    owner_conn: psycopg.Connection,
+    intake_conn: psycopg.Connection,
+    api_conn: psycopg.Connection,
+    status: str,
+) -> None:
+    story = Gateway(owner_conn, intake_conn, api_conn)
+    story.says(contact=False)
+    story.wang_closes()
+    story.becomes(status)
+    story.says(contact=True)
+    story.says(contact=False)
+    assert story.open_alarms == [], "nothing rings meanwhile"
+    story.says(contact=True)
+    story.becomes("in_service")
+    story.says(contact=False)
+    assert story.open_alarms == [("burglary", 1)]
 
 
 def test_motion_is_news_each_time(
