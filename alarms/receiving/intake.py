@@ -173,14 +173,20 @@ def _digest(message: RawMessage) -> int:
 
 def _not_redelivered(conn: Connection[Any], letters: Sequence[_Letter]) -> list[_Letter]:
     """Those not stored before: a packet that comes again after its acknowledgement was lost keeps its number."""
-    again = [letter for letter in letters if letter.message.redelivered]
-    for session in {letter.message.session for letter in again}:
+    again = [x.message for x in letters if x.message.redelivered or x.message.taken_again]
+    for session in {message.session for message in again if message.session is not None}:
         rows = conn.execute(SQL["stored_packets"], {"session": session}).fetchall()
         stored = {pair for ids, digests in rows for pair in zip(ids, digests, strict=True)}
-        for letter in again:
+        in_batch: set[tuple[int, int]] = set()
+        for letter in letters:
             message = letter.message
-            if message.session == session and (message.packet_id, _digest(message)) in stored:
+            if message.session != session or message.packet_id is None:
+                continue
+            packet = (message.packet_id, _digest(message))
+            seen = packet in stored and (message.redelivered or message.taken_again)
+            if seen or (message.redelivered and packet in in_batch):
                 letter.status = Status.DUPLICATE
+            in_batch.add(packet)
     return [letter for letter in letters if letter.status is not Status.DUPLICATE]
 
 
