@@ -93,6 +93,8 @@ class _Letter:
     reason: str = ""
     protocol: str = ""
     signals: Sequence[Signal] = ()
+    stranger: str | None = None
+    """Who says so on the enrolment login, which anybody may use."""
     stated_id: str | None = None
     """The id that a message gave which nobody could read: its device waits for an answer all the same."""
     judged: list[tuple[Device, Signal, Judgement]] = field(default_factory=list)
@@ -100,6 +102,13 @@ class _Letter:
     @property
     def message_id(self) -> str | None:
         return next((s.message_id for s in self.signals if s.message_id is not None), self.stated_id)
+
+    @property
+    def speaker(self) -> tuple[str, str]:
+        """Publisher and child of a letter that says something or comes from a stranger."""
+        if self.stranger is not None:
+            return self.stranger, ""
+        return self.signals[0].publisher, self.signals[0].child or ""
 
     def outcome(self) -> Outcome:
         publisher = self.signals[0].publisher if self.signals else None
@@ -231,6 +240,8 @@ def _decode(conn: Connection[Any], letters: Sequence[_Letter]) -> None:
             letter.stated_id = _stated_id(letter.message)
         else:
             letter.protocol, letter.signals, letter.reason = decoded.protocol, decoded.signals, decoded.note
+            if decoded.stranger is not None:
+                letter.status, letter.stranger = Status.UNKNOWN_DEVICE, decoded.stranger
 
 
 def _stated_id(message: RawMessage) -> str | None:
@@ -239,6 +250,8 @@ def _stated_id(message: RawMessage) -> str | None:
     except orjson.JSONDecodeError:
         return None
     stated = body.get("id") if isinstance(body, dict) else None
+    if type(stated) is int:  # as the decoder reads it, and answers it
+        return str(stated)
     return stated if isinstance(stated, str) else None
 
 
@@ -405,10 +418,9 @@ def _without_idle_restores(rows: list[staging.JudgedSignal]) -> list[staging.Jud
 
 def _note_unknown_devices(conn: Connection[Any], letters: Sequence[_Letter], now: datetime) -> None:
     unknown = [
-        (signal.publisher, signal.child or "", letter.protocol, letter.message.topic)
+        (*letter.speaker, letter.protocol, letter.message.topic)
         for letter in letters
         if letter.status is Status.UNKNOWN_DEVICE
-        for signal in letter.signals[:1]
     ]
     if unknown:
         publishers, children, protocols, topics = (list(column) for column in zip(*unknown, strict=True))

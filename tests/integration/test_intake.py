@@ -131,6 +131,27 @@ def test_an_unknown_device_is_kept_and_shown(given: World, intake: Intake, seen:
     assert intake.accept(says("stranger-1", "panic", id="x")) == ["stored"], "it was not stored before"
 
 
+def test_a_stranger_on_the_enrolment_login_is_kept_and_shown_and_rings_nothing(
+    given: World, intake: Intake, seen: Seen
+) -> None:
+    given.device("sos-1")
+    topic = "enrol/barn-9/zigbee2mqtt/door"
+    statuses = intake.accept(
+        told(topic, b'{"contact": false}'),
+        told("enrol/barn-9/zigbee2mqtt/bridge/state", b"online", at=NIGHT + MINUTE),
+        told("enrol/sos-1/signal", b'{"event": "panic"}'),
+        told("enrol/what/ever", b"x"),
+    )
+    assert statuses == ["unknown_device"] * 3 + ["rejected"]
+    unknown = seen.rows("SELECT * FROM unknown_devices ORDER BY publisher")
+    assert [(u["publisher"], u["child"], u["protocol"], u["messages"]) for u in unknown] == [
+        ("barn-9", "", "zigbee2mqtt", 2), ("sos-1", "", "lianfang", 1),
+    ]  # fmt: skip
+    assert sorted(r["outcome"] for r in seen.raw) == sorted(statuses)
+    assert all("register it" in r["reason"] for r in seen.raw)
+    assert (seen.signals, seen.alarms) == ([], []), "anybody may use that login, and name himself as he likes"
+
+
 def test_what_cannot_be_decoded_is_kept_and_shown(given: World, intake: Intake, seen: Seen) -> None:
     given.device("pir-1")
     topic = "lianfang/v1/pir-1/signal"
@@ -149,6 +170,8 @@ def test_a_rejected_message_that_carried_an_id_is_answered_with_it(given: World,
     given.device("pir-1")
     [outcome] = intake.outcomes(says("pir-1", "no such event", id="m-1"))
     assert (outcome.status, outcome.message_id, outcome.safe) == (Status.REJECTED, "m-1", False)
+    [outcome] = intake.outcomes(told("lianfang/v1/pir-1/signal", b'{"event": "no such event", "id": 7}'))
+    assert (outcome.status, outcome.message_id) == (Status.REJECTED, "7"), "as a stored one's is answered"
 
 
 def test_a_gateways_children_speak_for_themselves(given: World, intake: Intake, seen: Seen) -> None:

@@ -166,7 +166,7 @@ def test_yesterdays_retained_panic_does_not_ring_and_todays_does(
     fresh_broker: Broker, database: Connect, devices: Talker, seen: Seen
 ) -> None:
     devices.publish("lianfang/v1/pir-1/state", b'{"online": true}')
-    say(devices, "pir-1", event="panic", retain=True)
+    say(devices, "pir-1", event="panic", retain=True, id="yesterday")
     devices.publish("lianfang/v1/pir-1/state", b'{"online": true}')  # what was said before has arrived
     with receiving_from(fresh_broker, database):
         until(lambda: seen.count("signals", "judgement = 'retained'") == 1, "the state does not come")
@@ -176,6 +176,7 @@ def test_yesterdays_retained_panic_does_not_ring_and_todays_does(
     with receiving_from(fresh_broker, database):
         say(devices, "pir-2", id="later")
         devices.until(lambda: answers(devices))
+    assert [answer["id"] for answer in answers(devices)] == ["later"], "yesterday's was not told that it rang"
     assert seen.count("alarms", "category = 'panic'") == 1, "the second subscription brings none again"
     assert [a["occurrence_count"] for a in seen.alarms] == [1, 1]
 

@@ -31,6 +31,8 @@ class Decoded:
     """Name of the decoder that read it, as registered for the publisher."""
     signals: tuple[Signal, ...]
     note: str = ""
+    stranger: str | None = None
+    """Of a message on the enrolment login: the name that its device gives itself."""
 
 
 def excerpt(value: object) -> str:
