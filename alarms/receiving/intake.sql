@@ -29,7 +29,7 @@ SELECT g.device_id, d.external_id, d.id, d.device_id, d.status, d.test_until, d.
        d.organisation_id, d.county, d.township, d.village, d.grid_cell, s.armed_schedule, s.armed_override
   FROM json_to_recordset(%(through)s::json) AS k (gateway text, child text)
   JOIN devices g ON g.device_id = k.gateway
-  JOIN devices d ON d.gateway_id = g.id AND d.external_id = k.child
+  JOIN devices d ON d.gateway_id = g.id AND d.external_id = k.child AND d.status <> 'retired'
   LEFT JOIN sites s ON s.id = d.site_id;
 
 -- name: locate
