@@ -228,7 +228,7 @@ class Receiver:
             "id": outcome.message_id,
             "status": "stored" if outcome.safe else "rejected",
         }
-        if not outcome.safe:
+        if outcome.reason:  # of what is stored: what of it could not be read
             answer["reason"] = outcome.reason
         device_id = outcome.message.topic.split("/")[2]
         info = self._client.publish(f"lianfang/v1/{device_id}/ack", orjson.dumps(answer), qos=0)

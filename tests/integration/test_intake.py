@@ -152,6 +152,20 @@ def test_a_stranger_on_the_enrolment_login_is_kept_and_shown_and_rings_nothing(
     assert (seen.signals, seen.alarms) == ([], []), "anybody may use that login, and name himself as he likes"
 
 
+def test_a_panic_whose_battery_cannot_be_read_rings_and_says_so(
+    given: World, intake: Intake, seen: Seen
+) -> None:
+    given.device("sos-1")
+    [outcome] = intake.outcomes(
+        says("sos-1", "panic", id="x", battery=255, position={"lon": None, "lat": None})
+    )
+    assert (outcome.status, outcome.safe) == (Status.STORED, True)
+    [raw], [alarm] = seen.raw, seen.alarms
+    assert (raw["outcome"], alarm["priority"]) == ("stored", 1)
+    assert raw["reason"] == outcome.reason
+    assert "battery: 255 is outside 0 to 100; position.lon" in outcome.reason
+
+
 def test_what_cannot_be_decoded_is_kept_and_shown(given: World, intake: Intake, seen: Seen) -> None:
     given.device("pir-1")
     topic = "lianfang/v1/pir-1/signal"

@@ -109,12 +109,16 @@ def test_a_device_that_waits_is_told_what_became_of_its_message(
         devices.until(lambda: answers(devices)[1:] == [{"id": "a", "status": "stored"}])
         say(devices, "pir-1", id="b", event="no such")
         say(devices, "nobody", id="c")
-        devices.until(lambda: len(answers(devices)) == 4)
+        say(devices, "pir-2", id=7, battery=255)
+        devices.until(lambda: len(answers(devices)) == 5)
     refused = {answer["id"]: answer for answer in answers(devices)[2:]}
+    half = refused.pop("7")
+    assert half["status"] == "stored"
+    assert "battery" in half["reason"], "its maker learns what could not be read"
     assert {answer["status"] for answer in refused.values()} == {"rejected"}
     assert "event" in refused["b"]["reason"]
     assert "registry" in refused["c"]["reason"]
-    assert [a["occurrence_count"] for a in seen.alarms] == [1]
+    assert [a["occurrence_count"] for a in seen.alarms] == [1, 1]
 
 
 def test_without_an_id_nothing_is_answered_and_the_broker_is_acknowledged(
