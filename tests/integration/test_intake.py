@@ -119,6 +119,26 @@ def test_a_retained_state_tells_reachability_and_not_when_it_was_seen(
     assert seen.alarms == []
 
 
+def test_what_a_device_says_of_itself_is_not_lost_for_its_next_message(
+    given: World, intake: Intake, seen: Seen
+) -> None:
+    """A sensor reports its battery and rings in the same batch; the newest of each value counts."""
+    for name in ("pir-1", "pir-2"):
+        given.device(name, site=given.site())
+    intake.accept(
+        says("pir-1", "information", qualifier="status", battery=90, rssi=-50),
+        says("pir-1", "information", qualifier="status", battery=7, at=NIGHT + timedelta(seconds=1)),
+        says("pir-2", "130", battery=55, at=NIGHT + timedelta(seconds=2)),
+        says("pir-1", "130", time=NIGHT.isoformat(), at=NIGHT + timedelta(seconds=3)),
+        says("pir-1", "130", qualifier="restore", at=NIGHT + timedelta(seconds=4)),
+    )
+    states = seen.rows("SELECT * FROM device_states ORDER BY device_id")
+    assert [(s["battery_percent"], s["rssi_dbm"], s["clock_offset_s"]) for s in states] == [
+        (7, -50, -3), (55, None, None),
+    ]  # fmt: skip
+    assert states[0]["last_seen_at"] == NIGHT + timedelta(seconds=4)
+
+
 def test_an_unknown_device_is_kept_and_shown(given: World, intake: Intake, seen: Seen) -> None:
     [outcome] = intake.outcomes(says("stranger-1", "panic", id="x"))
     assert (outcome.status, outcome.safe, outcome.message_id) == (Status.UNKNOWN_DEVICE, False, "x")
