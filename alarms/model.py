@@ -103,6 +103,8 @@ class RawMessage:
     """Set by the broker on a stored message: it tells a state, and never raises an alarm."""
     redelivered: bool = False
     """MQTT DUP: this may be the second time that we see these bytes."""
+    taken_again: bool = False
+    """By ourselves: the database went away with it, and nobody knows whether it was stored."""
     session: str | None = None
     """The MQTT session that the packet id belongs to."""
     packet_id: int | None = None
@@ -149,6 +151,8 @@ class EventMeaning:
     opens_alarm: bool
     name_en: str
     name_zh: str
+    whatever_the_hour: bool = False
+    """An intrusion that no schedule makes harmless: it does not ask whether the site is armed."""
     default_qualifier: Qualifier | None = None
     """Some codes say new or restore by themselves (SIA ``BR`` is a burglary restore)."""
 

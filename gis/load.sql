@@ -22,7 +22,7 @@ SELECT d.device_id, d.kind, d.status = 'retired', g.device_id,
 -- name: taken_children
 -- Names behind gateways that belong to a device already.
 SELECT g.device_id, d.external_id, d.device_id
-  FROM devices d JOIN devices g ON g.id = d.gateway_id WHERE g.device_id = ANY (%(gateways)s);
+  FROM devices d JOIN devices g ON g.id = d.gateway_id WHERE g.device_id = ANY (%(gateways)s) AND d.status <> 'retired';
 
 -- name: stage_divisions
 CREATE TEMPORARY TABLE staged_load (n bigint, code text, tier smallint, name text, name_latin text) ON COMMIT DROP;

@@ -73,6 +73,7 @@ def meaning(
     priority: Priority | None = None,
     *,
     opens_alarm: bool = True,
+    whatever_the_hour: bool = False,
     default_qualifier: Qualifier | None = None,
 ) -> EventMeaning:
     return EventMeaning(
@@ -81,6 +82,7 @@ def meaning(
         opens_alarm=opens_alarm,
         name_en=category.value,
         name_zh=category.value,
+        whatever_the_hour=whatever_the_hour,
         default_qualifier=default_qualifier,
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from alarms.judging.arming import is_armed
@@ -11,6 +12,8 @@ from alarms.model import Category, Device, DeviceStatus, EventMeaning, Priority,
 
 ASKS_FOR_ARMING = frozenset({Category.BURGLARY})
 """Panic, fire, tamper and the like do not ask whether the site is armed."""
+BELIEVED_FOR = timedelta(days=3)
+"""How far back a device's own clock is believed: a weekend without a network. Older than that, it is wrong."""
 
 
 class Verdict(StrEnum):
@@ -43,36 +46,60 @@ class Judgement:
 
 
 def classify(
-    signal: Signal, meaning: EventMeaning, device: Device, local_now: datetime, *, retained: bool = False
+    signal: Signal, meaning: EventMeaning, device: Device, received_at: datetime, *, retained: bool = False
 ) -> Judgement:
-    """Judge one signal at ``local_now`` (aware, in the installation's zone)."""
+    """Judge one signal by the moment when it happened, however late it is stored.
+
+    ``received_at``: when the receiver got it (aware, in the installation's zone). A message that waited in the broker,
+    or in a device without a network, was handed over later than it happened: its device's own time counts as well.
+    """
     qualifier = signal.qualifier
     if meaning.default_qualifier is not None and qualifier is Qualifier.NEW:
         qualifier = meaning.default_qualifier
     category, priority = meaning.category, meaning.priority
-    verdict = _verdict(qualifier, meaning, device, local_now, retained)
+    verdict = _verdict(signal, qualifier, meaning, device, received_at, retained)
     if verdict is Verdict.ACTIVITY:
         category, priority = Category.ACTIVITY, Priority.INFORMATION
     return Judgement(verdict=verdict, category=category, priority=priority, qualifier=qualifier)
 
 
 def _verdict(
-    qualifier: Qualifier, meaning: EventMeaning, device: Device, local_now: datetime, retained: bool
+    signal: Signal,
+    qualifier: Qualifier,
+    meaning: EventMeaning,
+    device: Device,
+    received_at: datetime,
+    retained: bool,
 ) -> Verdict:
     if retained:
         return Verdict.RETAINED
     if qualifier is Qualifier.STATUS:
         return Verdict.STATUS
-    if device.status is DeviceStatus.TEST and device.test_until is not None and local_now < device.test_until:
+    if (
+        qualifier is Qualifier.RESTORE
+    ):  # rings nobody; what it ends must not go on because its device is tested
+        return Verdict.RESTORE
+    # What was received before the test mode's end happened before it too: the later moment decides.
+    if (
+        device.status is DeviceStatus.TEST
+        and device.test_until is not None
+        and received_at < device.test_until
+    ):
         return Verdict.TEST
     if device.status in (DeviceStatus.REGISTERED, DeviceStatus.OUT_OF_SERVICE, DeviceStatus.RETIRED):
         return Verdict.OUT_OF_SERVICE
-    if qualifier is Qualifier.RESTORE:
-        return Verdict.RESTORE
     if not meaning.opens_alarm:
         return Verdict.NOT_AN_ALARM
-    if meaning.category in ASKS_FOR_ARMING and not is_armed(
-        device.armed_schedule, device.armed_override, local_now
-    ):
-        return Verdict.ACTIVITY
-    return Verdict.ALARM
+    if meaning.category not in ASKS_FOR_ARMING or meaning.whatever_the_hour:
+        return Verdict.ALARM
+    schedule, override = device.armed_schedule, device.armed_override
+    armed = any(is_armed(schedule, override, moment) for moment in _moments(signal, received_at))
+    return Verdict.ALARM if armed else Verdict.ACTIVITY
+
+
+def _moments(signal: Signal, received_at: datetime) -> Iterator[datetime]:
+    """When it may have happened. In doubt a site was armed: better a false alarm than a burglary by night unheard."""
+    yield received_at
+    own = signal.occurred_at
+    if own is not None and received_at - BELIEVED_FOR <= own <= received_at:
+        yield own.astimezone(received_at.tzinfo)

@@ -142,12 +142,11 @@ def step(incident: Incident, action: Action, user_id: int, now: datetime) -> Ste
                 alarms=AlarmEffect.ACKNOWLEDGE,
             )
         case TakeOver(user_id=handler):
-            was_new = incident.state is NEW
-            after = _taken_on(after, user_id, now) if was_new else after
+            after = _taken_on(after, user_id, now) if incident.state is NEW else after
             return Step(
                 incident=replace(after, handler_id=handler),
                 entry=entry("handed_over", before=incident.handler_id, after=handler),
-                alarms=AlarmEffect.ACKNOWLEDGE if was_new else AlarmEffect.NONE,
+                alarms=AlarmEffect.ACKNOWLEDGE,  # of what joined since it was taken on, too
             )
         case Dispatch(text=text):
             after = _taken_on(after, user_id, now) if incident.state is NEW else after

@@ -93,6 +93,8 @@ class _Letter:
     reason: str = ""
     protocol: str = ""
     signals: Sequence[Signal] = ()
+    stranger: str | None = None
+    """Who says so on the enrolment login, which anybody may use."""
     stated_id: str | None = None
     """The id that a message gave which nobody could read: its device waits for an answer all the same."""
     judged: list[tuple[Device, Signal, Judgement]] = field(default_factory=list)
@@ -100,6 +102,13 @@ class _Letter:
     @property
     def message_id(self) -> str | None:
         return next((s.message_id for s in self.signals if s.message_id is not None), self.stated_id)
+
+    @property
+    def speaker(self) -> tuple[str, str]:
+        """Publisher and child of a letter that says something or comes from a stranger."""
+        if self.stranger is not None:
+            return self.stranger, ""
+        return self.signals[0].publisher, self.signals[0].child or ""
 
     def outcome(self) -> Outcome:
         publisher = self.signals[0].publisher if self.signals else None
@@ -154,7 +163,7 @@ def _store(conn: Connection[Any], batch: Sequence[RawMessage], now: datetime, ru
     _decode(conn, fresh)
     devices = _find_devices(conn, [signal for letter in fresh for signal in letter.signals])
     fresh = _not_seen_before(conn, fresh, devices, now + rules.message_id_lifetime)
-    _place_and_classify(conn, fresh, devices, now.astimezone(rules.zone))
+    _place_and_classify(conn, fresh, devices, rules.zone)
     work, stored = _judge(conn, fresh, now, rules.incident_window)
     ledger.save(conn, work, now)
     staging.store(conn, stored)
@@ -173,14 +182,20 @@ def _digest(message: RawMessage) -> int:
 
 def _not_redelivered(conn: Connection[Any], letters: Sequence[_Letter]) -> list[_Letter]:
     """Those not stored before: a packet that comes again after its acknowledgement was lost keeps its number."""
-    again = [letter for letter in letters if letter.message.redelivered]
-    for session in {letter.message.session for letter in again}:
+    again = [x.message for x in letters if x.message.redelivered or x.message.taken_again]
+    for session in {message.session for message in again if message.session is not None}:
         rows = conn.execute(SQL["stored_packets"], {"session": session}).fetchall()
         stored = {pair for ids, digests in rows for pair in zip(ids, digests, strict=True)}
-        for letter in again:
+        in_batch: set[tuple[int, int]] = set()
+        for letter in letters:
             message = letter.message
-            if message.session == session and (message.packet_id, _digest(message)) in stored:
+            if message.session != session or message.packet_id is None:
+                continue
+            packet = (message.packet_id, _digest(message))
+            seen = packet in stored and (message.redelivered or message.taken_again)
+            if seen or (message.redelivered and packet in in_batch):
                 letter.status = Status.DUPLICATE
+            in_batch.add(packet)
     return [letter for letter in letters if letter.status is not Status.DUPLICATE]
 
 
@@ -225,6 +240,8 @@ def _decode(conn: Connection[Any], letters: Sequence[_Letter]) -> None:
             letter.stated_id = _stated_id(letter.message)
         else:
             letter.protocol, letter.signals, letter.reason = decoded.protocol, decoded.signals, decoded.note
+            if decoded.stranger is not None:
+                letter.status, letter.stranger = Status.UNKNOWN_DEVICE, decoded.stranger
 
 
 def _stated_id(message: RawMessage) -> str | None:
@@ -233,6 +250,8 @@ def _stated_id(message: RawMessage) -> str | None:
     except orjson.JSONDecodeError:
         return None
     stated = body.get("id") if isinstance(body, dict) else None
+    if type(stated) is int:  # as the decoder reads it, and answers it
+        return str(stated)
     return stated if isinstance(stated, str) else None
 
 
@@ -301,11 +320,12 @@ def _not_seen_before(
 
 
 def _place_and_classify(
-    conn: Connection[Any], letters: Sequence[_Letter], devices: dict[Speaker, Device], local_now: datetime
+    conn: Connection[Any], letters: Sequence[_Letter], devices: dict[Speaker, Device], zone: ZoneInfo
 ) -> None:
     """Say of each signal whose it is, where it is and what it means."""
     places = _locate(conn, [s for letter in letters for s in letter.signals if s.position is not None])
     for letter in letters:
+        received_at = letter.message.received_at.astimezone(zone)
         for signal in letter.signals:
             device = devices.get((signal.publisher, signal.child))
             if device is None:
@@ -317,7 +337,7 @@ def _place_and_classify(
             if signal.position is not None:
                 device = _at(device, places[signal.position])
             meaning = classify_event(signal.event)
-            judgement = classify(signal, meaning, device, local_now, retained=letter.message.retained)
+            judgement = classify(signal, meaning, device, received_at, retained=letter.message.retained)
             letter.judged.append((device, signal, judgement))
             letter.status = Status.STORED
 
@@ -398,10 +418,9 @@ def _without_idle_restores(rows: list[staging.JudgedSignal]) -> list[staging.Jud
 
 def _note_unknown_devices(conn: Connection[Any], letters: Sequence[_Letter], now: datetime) -> None:
     unknown = [
-        (signal.publisher, signal.child or "", letter.protocol, letter.message.topic)
+        (*letter.speaker, letter.protocol, letter.message.topic)
         for letter in letters
         if letter.status is Status.UNKNOWN_DEVICE
-        for signal in letter.signals[:1]
     ]
     if unknown:
         publishers, children, protocols, topics = (list(column) for column in zip(*unknown, strict=True))

@@ -29,7 +29,7 @@ SELECT g.device_id, d.external_id, d.id, d.device_id, d.status, d.test_until, d.
        d.organisation_id, d.county, d.township, d.village, d.grid_cell, s.armed_schedule, s.armed_override
   FROM json_to_recordset(%(through)s::json) AS k (gateway text, child text)
   JOIN devices g ON g.device_id = k.gateway
-  JOIN devices d ON d.gateway_id = g.id AND d.external_id = k.child
+  JOIN devices d ON d.gateway_id = g.id AND d.external_id = k.child AND d.status <> 'retired'
   LEFT JOIN sites s ON s.id = d.site_id;
 
 -- name: locate
@@ -84,14 +84,18 @@ SELECT id, received_at, raw_id, device_id, site_id, grid_cell, county, township,
   FROM staged_signals;
 
 -- name: update_device_states
--- What devices said of themselves; within a minute only what changed is written again.
+-- What devices said of themselves, each value as it was last told: few messages tell all of them. Ids rise in the order of
+-- arrival, so the largest pair of id and value is the newest: one pass, where an ordered aggregate or window would sort for
+-- each value. Within a minute only what changed is written again.
 INSERT INTO device_states AS s (device_id, online, last_seen_at, battery_percent, rssi_dbm, clock_offset_s)
-SELECT DISTINCT ON (device_id) device_id, coalesce(online, true),
-       CASE WHEN judgement <> 'retained' THEN received_at END, battery_percent, rssi_dbm,
-       extract(epoch FROM occurred_at - received_at)
+SELECT device_id, (max(ARRAY[id, coalesce(online, true)::integer]))[2] = 1,
+       max(received_at) FILTER (WHERE judgement <> 'retained'),
+       (max(ARRAY[id, battery_percent]) FILTER (WHERE battery_percent IS NOT NULL))[2],
+       (max(ARRAY[id, rssi_dbm]) FILTER (WHERE rssi_dbm IS NOT NULL))[2],
+       (max(ARRAY[id, extract(epoch FROM occurred_at - received_at)::float8]) FILTER (WHERE occurred_at IS NOT NULL))[2]
   FROM staged_signals
  WHERE judgement <> 'retained' OR online IS NOT NULL
- ORDER BY device_id, received_at DESC, id DESC
+ GROUP BY device_id ORDER BY device_id
     ON CONFLICT (device_id) DO UPDATE
    SET online = excluded.online, last_seen_at = greatest(s.last_seen_at, excluded.last_seen_at),
        battery_percent = coalesce(excluded.battery_percent, s.battery_percent),

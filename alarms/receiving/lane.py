@@ -129,7 +129,7 @@ class Lane:
                     return None
                 failures += 1
                 # The part that was committed, or all of it when only the server's word got lost, is not stored twice.
-                messages = [replace(message, redelivered=True) for message in messages]
+                messages = [replace(message, taken_again=True) for message in messages]
 
     def _ready_database(self) -> Connection[Any]:
         if self._database is None or self._database.closed:

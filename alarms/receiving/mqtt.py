@@ -217,7 +217,7 @@ class Receiver:
                     self._client.ack(first.message.packet_id, 1)
             self._room.notify()
             for outcome in outcomes:
-                if outcome.message_id is not None and outcome.message.topic.startswith("lianfang/v1/"):
+                if _waits_for_answer(outcome):
                     self._answer(outcome)
             if self._on_batch is not None:
                 self._on_batch(outcomes, seconds)
@@ -228,12 +228,20 @@ class Receiver:
             "id": outcome.message_id,
             "status": "stored" if outcome.safe else "rejected",
         }
-        if not outcome.safe:
+        if outcome.reason:  # of what is stored: what of it could not be read
             answer["reason"] = outcome.reason
         device_id = outcome.message.topic.split("/")[2]
         info = self._client.publish(f"lianfang/v1/{device_id}/ack", orjson.dumps(answer), qos=0)
         if info.rc not in (mqtt.MQTT_ERR_SUCCESS, mqtt.MQTT_ERR_NO_CONN):
             log.warning("answer_not_sent", device_id=device_id, why=mqtt.error_string(info.rc))
+
+
+def _waits_for_answer(outcome: Outcome) -> bool:
+    """The broker's copy of an old message is a state: nobody waits, and "stored" would say that it rang."""
+    message = outcome.message
+    return (
+        outcome.message_id is not None and not message.retained and message.topic.startswith("lianfang/v1/")
+    )
 
 
 def _publisher(topic: str) -> str:

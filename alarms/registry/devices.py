@@ -155,7 +155,8 @@ def retire(conn: Connection[Any], number: int, reason: str, actor: Actor, now: d
         raise ConflictError(
             f"{before['device_id']} is the gateway of others ({child}): retire or move them first"
         )
-    _retire(conn, before, None, reason, actor, now)
+    _retire(conn, before)
+    _remember_end(conn, before, None, reason, actor, now)
     _tell(conn, number, now)
 
 
@@ -179,12 +180,16 @@ def replace(
         raise ConflictError("it speaks through a gateway: say the new one's external_id there")
     if before["gateway_id"] is None and external_id is not None:
         raise ConflictError("it speaks for itself: there is no gateway that an external_id could belong to")
+    _retire(conn, before)  # first: the new one may have its name behind the gateway
     given = {"id": number, "device_id": device_id, "external_id": external_id}
-    new = _write(conn, "insert_replacement", given)
+    new = _write(
+        conn, "insert_replacement", given | {name: before[name] for name in ("status", "test_until")}
+    )
+    conn.execute(SQL["set_successor"], {"id": number, "new": new})
     with conn.cursor(row_factory=scalar_row) as cursor:
         children = cursor.execute(SQL["adopt_children"], {"id": number, "new": new}).fetchall()
     _remember(conn, new, actor, now, "registered", reason=reason, after=_state(conn, new))
-    _retire(conn, before, new, reason, actor, now)
+    _remember_end(conn, before, new, reason, actor, now)
     conn.execute(SQL["append_changes"], {"ids": sorted([number, new, *children]), "now": now})
     return new
 
@@ -262,7 +267,12 @@ def _refuse_retired(device: Mapping[str, Any]) -> None:
         raise ConflictError(f"{device['device_id']} is retired")
 
 
-def _retire(
+def _retire(conn: Connection[Any], device: Mapping[str, Any]) -> None:
+    conn.execute(SQL["retire"], {"id": device["id"]})
+    conn.execute(SQL["delete_credentials"], {"device_id": device["device_id"]})
+
+
+def _remember_end(
     conn: Connection[Any],
     device: Mapping[str, Any],
     replaced_by: int | None,
@@ -270,14 +280,10 @@ def _retire(
     actor: Actor,
     now: datetime,
 ) -> None:
-    number = device["id"]
-    conn.execute(SQL["retire"], {"id": number, "replaced_by": replaced_by})
-    conn.execute(SQL["delete_credentials"], {"device_id": device["device_id"]})
     action = "retired" if replaced_by is None else "replaced"
     after = {"status": "retired", "replaced_by": replaced_by}
-    _remember(
-        conn, number, actor, now, action, reason=reason, before={"status": device["status"]}, after=after
-    )
+    before = {"status": device["status"]}
+    _remember(conn, device["id"], actor, now, action, reason=reason, before=before, after=after)
 
 
 def _write(conn: Connection[Any], statement: str, values: dict[str, Any]) -> int:

@@ -18,6 +18,7 @@ SELECT count(*)
 
 -- name: lock
 SELECT id, version, device_id, kind, name, zone, protocol, organisation_id, gateway_id, external_id, site_id, status,
+       test_until,
        ARRAY(SELECT k FROM unnest(scope_keys(county, township, village, organisation_id)) k
               WHERE k IS NOT NULL) AS scope_keys
   FROM devices WHERE id = %(id)s FOR NO KEY UPDATE;
@@ -46,10 +47,11 @@ SELECT %(device_id)s, %(kind)s, %(name)s, %(protocol)s, %(zone)s, %(gateway_id)s
 RETURNING id;
 
 -- name: insert_replacement
+-- With the status that the old one had, which is retired by now: two may not have one name behind a gateway.
 INSERT INTO devices (device_id, kind, name, protocol, zone, gateway_id, external_id, site_id, organisation_id, position,
                      source_crs, grid_cell_id, grid_cell, county, township, village, status, test_until)
 SELECT %(device_id)s, kind, name, protocol, zone, gateway_id, %(external_id)s, site_id, organisation_id, position,
-       source_crs, grid_cell_id, grid_cell, county, township, village, status, test_until
+       source_crs, grid_cell_id, grid_cell, county, township, village, %(status)s, %(test_until)s
   FROM devices WHERE id = %(id)s
 RETURNING id;
 
@@ -80,9 +82,11 @@ UPDATE devices SET status = %(status)s, test_until = %(test_until)s, version = v
  WHERE id = %(id)s;
 
 -- name: retire
-UPDATE devices SET status = 'retired', test_until = NULL, replaced_by = %(replaced_by)s, version = version + 1,
-                   updated_at = now()
+UPDATE devices SET status = 'retired', test_until = NULL, version = version + 1, updated_at = now()
  WHERE id = %(id)s;
+
+-- name: set_successor
+UPDATE devices SET replaced_by = %(new)s WHERE id = %(id)s;
 
 -- name: child_in_use
 SELECT device_id FROM devices WHERE gateway_id = %(id)s AND status <> 'retired' ORDER BY id LIMIT 1;

@@ -88,7 +88,7 @@ def _burglaries(devices: Sequence[SimulatedDevice], rng: Random) -> Iterator[Mom
     while sites:
         moments = _burglary_at(rng.choice(sites), rng, begins_s)
         yield from moments
-        begins_s = moments[-1].at_s + rng.uniform(120, 300)
+        begins_s = moments[-1].at_s + rng.uniform(30, 120)
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -143,17 +143,22 @@ def _episode(
 
 
 def _burglary_at(devices: Sequence[SimulatedDevice], rng: Random, begins_s: float) -> list[Moment]:
-    """Somebody comes in, walks from room to room, tears a sensor off, and may be found by the owner."""
+    """Somebody comes in, walks from room to room, tears a sensor off, and may be found by the owner.
+
+    Some minutes later the owner shuts the door and hangs the sensor up again.
+    """
     by_kind: dict[str, list[SimulatedDevice]] = defaultdict(list)
     for device in devices:
         by_kind[device.kind].append(device)
     moments: list[Moment] = []
+    left_open: list[tuple[SimulatedDevice, Happening]] = []
     now = begins_s
     for device in by_kind["vibration_sensor"][:1]:
         moments += [Moment(now, device, H.VIBRATION), Moment(now + 4, device, H.VIBRATION_END)]
         now += rng.uniform(5, 25)
     for device in by_kind["door_contact"][:1]:
         moments.append(Moment(now, device, H.OPENED))
+        left_open.append((device, H.CLOSED))
         now += rng.uniform(3, 10)
     rooms = by_kind["infrared_sensor"] + by_kind["camera"] + by_kind["alarm_panel"]
     for device in rooms:
@@ -163,12 +168,14 @@ def _burglary_at(devices: Sequence[SimulatedDevice], rng: Random, begins_s: floa
             now += lasts_s + rng.uniform(4, 20)
     for device in (by_kind["infrared_sensor"] or by_kind["door_contact"] or by_kind["alarm_panel"])[-1:]:
         moments.append(Moment(now, device, H.TAMPER))
+        left_open.append((device, H.TAMPER_END))
         now += rng.uniform(10, 40)
     for device in by_kind["panic_button"][:1]:
         moments.append(Moment(now, device, H.PANIC))
         now += rng.uniform(20, 60)
     if not moments:
-        moments.append(Moment(now, devices[0], H.MOTION))
+        moments += [Moment(now, devices[0], H.MOTION), Moment(now + 10, devices[0], H.MOTION_END)]
+    moments += [Moment(now + rng.uniform(120, 240), device, end) for device, end in left_open]
     return sorted(moments, key=lambda moment: moment.at_s)
 
 

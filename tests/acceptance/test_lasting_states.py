@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 
 import psycopg
+import pytest
 
 from alarms.judging.lifecycle import Close
 from alarms.model import Disposition
@@ -14,15 +15,20 @@ from tests.stories import NIGHT, Intake, Seen, World, told
 
 
 class Gateway:
-    """A Zigbee2MQTT gateway with one door contact, and the desk that answers."""
+    """A Zigbee2MQTT gateway with one door contact, other makers' devices, and the desk that answers."""
 
     def __init__(
         self, owner: psycopg.Connection, intake: psycopg.Connection, api: psycopg.Connection
     ) -> None:
         given = World(owner)
+        self._owner = owner
         home = given.site()
         gateway = given.device("gw-1", kind="gateway", protocol="zigbee2mqtt", site=home)
         given.device("door-1", kind="door_contact", site=home, gateway=gateway, external_id="door")
+        given.device("barn-1", kind="door_contact", site=home, protocol="tasmota")
+        given.device("shop-1", kind="door_contact", site=home, protocol="shelly2")
+        recorder = given.device("nvr-1", kind="gateway", site=home, protocol="frigate")
+        given.device("cam-1", kind="camera", site=home, gateway=recorder, external_id="yard")
         self.seen = Seen(owner)
         self.now = NIGHT
         self._intake = Intake(intake)
@@ -31,10 +37,21 @@ class Gateway:
 
     def says(self, minutes: float = 1, **state: object) -> None:
         """The door's whole state, some minutes later."""
+        self.hears("gw/gw-1/zigbee2mqtt/door", state, minutes)
+
+    def hears(self, topic: str, body: dict[str, object], minutes: float = 1) -> None:
+        """Anybody's message, some minutes later."""
         self.now += timedelta(minutes=minutes)
-        payload = json.dumps(state).encode()
-        [status] = self._intake.accept(told("gw/gw-1/zigbee2mqtt/door", payload, at=self.now))
+        [status] = self._intake.accept(told(topic, json.dumps(body).encode(), at=self.now))
         assert status == "stored"
+
+    def becomes(self, status: str) -> None:
+        """The installer takes the door's device in hand, or gives it back."""
+        until = self.now + timedelta(hours=1) if status == "test" else None
+        self._owner.execute(
+            "UPDATE devices SET status = %s, test_until = %s WHERE device_id = 'door-1'", [status, until]
+        )
+        self._owner.commit()
 
     def wang_closes(self, minutes: float = 1) -> None:
         """All that is open is closed as false."""
@@ -91,6 +108,111 @@ def test_a_door_that_was_closed_and_opens_again_rings_again(
     story.says(contact=False)
     assert story.open_alarms == [("burglary", 1)], "shut and opened again: that is news"
     assert story.seen.feed_has_no_gap()
+    assert story.seen.feed_equals_a_snapshot()
+
+
+@pytest.mark.parametrize("status", ["test", "out_of_service"])
+def test_a_door_that_is_shut_while_its_device_is_in_the_installers_hands_rings_when_it_opens_again(
+    owner_conn: psycopg.Connection,
+    intake_conn: psycopg.Connection,
+    api_conn: psycopg.Connection,
+    status: str,
+) -> None:
+    story = Gateway(owner_conn, intake_conn, api_conn)
+    story.says(contact=False)
+    story.wang_closes()
+    story.becomes(status)
+    story.says(contact=True)
+    story.says(contact=False)
+    assert story.open_alarms == [], "nothing rings meanwhile"
+    story.says(contact=True)
+    story.becomes("in_service")
+    story.says(contact=False)
+    assert story.open_alarms == [("burglary", 1)]
+
+
+TASMOTA = ("gw/barn-1/stat/x/RESULT", "gw/barn-1/tele/x/SENSOR")
+SHELLY = ("gw/shop-1/events/rpc", "gw/shop-1/status/input:0")
+
+
+def wired(topic: str, on: bool) -> dict[str, object]:
+    """What a module says of the door contact on its first input: a change, or its state."""
+    match topic:
+        case "gw/barn-1/stat/x/RESULT":
+            return {"Switch1": {"Action": "ON" if on else "OFF"}}
+        case "gw/barn-1/tele/x/SENSOR":
+            return {"Time": "2026-03-03T02:10:00", "Switch1": "ON" if on else "OFF"}
+        case "gw/shop-1/events/rpc":
+            return {"method": "NotifyStatus", "params": {"input:0": {"id": 0, "state": on}}}
+        case _:
+            return {"id": 0, "state": on}
+
+
+@pytest.mark.parametrize(("change", "state"), [TASMOTA, SHELLY], ids=["tasmota", "shelly"])
+def test_a_door_on_a_modules_input_that_stands_open_all_night_rings_once(
+    owner_conn: psycopg.Connection,
+    intake_conn: psycopg.Connection,
+    api_conn: psycopg.Connection,
+    change: str,
+    state: str,
+) -> None:
+    story = Gateway(owner_conn, intake_conn, api_conn)
+    story.hears(change, wired(change, True))
+    for _ in range(3):
+        story.hears(state, wired(state, True), 5)
+    assert story.open_alarms == [("burglary", 1)]
+    story.wang_closes()
+    for _ in range(3):
+        story.hears(state, wired(state, True), 5)
+    assert story.open_alarms == [], "seen, closed, and nothing changed"
+
+    story.hears(change, wired(change, False))
+    story.hears(state, wired(state, True))
+    assert story.open_alarms == [("burglary", 1)], "shut and opened again, and the change itself was lost"
+    story.wang_closes()
+    story.hears(change, wired(change, True))
+    assert story.open_alarms == [("burglary", 1)], "a change is news"
+
+
+def seen_by_camera(kind: str, who: str, second: float, **more: object) -> dict[str, object]:
+    """What Frigate says of somebody in the yard, ``second`` seconds after a moment."""
+    start = NIGHT.timestamp()
+    after = {
+        "id": who,
+        "camera": "yard",
+        "label": "person",
+        "start_time": start,
+        "frame_time": start + second,
+    }
+    return {"type": kind, "after": after | ({"end_time": start + second} if kind == "end" else {}) | more}
+
+
+def test_the_first_person_who_leaves_does_not_hide_the_second(
+    owner_conn: psycopg.Connection, intake_conn: psycopg.Connection, api_conn: psycopg.Connection
+) -> None:
+    story = Gateway(owner_conn, intake_conn, api_conn)
+    events = "gw/nvr-1/frigate/events"
+
+    def active() -> bool:
+        return bool(story.seen.alarms[-1]["active"])
+
+    story.hears(events, seen_by_camera("new", "a", 2))
+    story.hears(events, seen_by_camera("new", "b", 10))
+    assert story.open_alarms == [("burglary", 2)]
+    story.hears(events, seen_by_camera("end", "a", 20))
+    story.hears(events, seen_by_camera("update", "b", 24))
+    assert active(), "the second is still there"
+    story.hears(events, seen_by_camera("update", "b", 30))
+    assert story.open_alarms == [("burglary", 3)], "that he is still there is no news while it is active"
+    story.hears(events, seen_by_camera("end", "b", 40))
+    assert not active()
+    story.hears(events, seen_by_camera("new", "c", 44))
+    assert active(), "begun before the other's end, and seen after it"
+    story.wang_closes()
+    story.hears(events, seen_by_camera("update", "c", 60))
+    assert story.open_alarms == [], "seen, closed, and nothing changed"
+    story.hears(events, seen_by_camera("new", "d", 70))
+    assert story.open_alarms == [("burglary", 1)], "somebody else"
     assert story.seen.feed_equals_a_snapshot()
 
 

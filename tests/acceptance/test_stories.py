@@ -11,7 +11,7 @@ import pytest
 
 from alarms.judging import lifecycle
 from alarms.judging.lifecycle import Acknowledge, Close, Dispatch, OnScene, Resolve
-from alarms.model import Disposition
+from alarms.model import Disposition, RawMessage
 from alarms.response.handling import Actor, act
 from tests.stories import Intake, Seen, World, local, says
 
@@ -35,6 +35,11 @@ class Story:
             says(device, event, at=now, qualifier=(*rest, "new")[0]) for device, event, *rest in messages
         ]
         assert set(self._intake.accept(*batch)) == {"stored"}
+
+    def after_an_outage(self, clock: str | datetime, *messages: RawMessage) -> None:
+        """The database is back: what was received meanwhile is stored now, in one batch."""
+        now = local(clock) if isinstance(clock, str) else clock
+        assert set(self._intake.accept(*messages, at=now)) == {"stored"}
 
     def wang(self, clock: str, action: lifecycle.Action, incident: int) -> None:
         """The dispatcher acts; it must be possible."""
@@ -130,6 +135,61 @@ def test_a_shop_by_day_at_closing_time_and_by_night(story: Story) -> None:
     assert len(story.queue) == 2, "07:59:59 of the next morning is still night"
     story.at(local("21:00") + timedelta(hours=11), ("till", "burglary"))
     assert story.seen.count("signals", "judgement = 'activity'") == 32
+    story.ends_well()
+
+
+def test_an_outage_over_opening_time_changes_nothing_of_what_rings(story: Story) -> None:
+    """The database is away from 02:00 to 08:10; a burglar comes at 03:00 and the first customer at 08:05."""
+    shop = story.given.site("Li's shop", kind="shop", armed="21:00-08:00")
+    for name in ("front", "till"):
+        story.given.device(name, site=shop)
+    story.after_an_outage(
+        "08:10", says("till", "burglary", at=local("03:00")), says("front", "burglary", at=local("08:05"))
+    )
+    assert [s["judgement"] for s in story.seen.signals] == ["alarm", "activity"]
+    assert [(i["category"], i["priority"]) for i in story.queue] == [("burglary", 3)]
+    story.ends_well()
+
+
+def test_an_outage_over_closing_time_makes_no_burglars_of_customers(story: Story) -> None:
+    story.given.device("front", site=story.given.site("Li's shop", kind="shop", armed="21:00-08:00"))
+    story.after_an_outage("21:01", says("front", "burglary", at=local("20:58")))
+    assert story.queue == []
+    story.after_an_outage("21:05", says("front", "burglary", at=local("21:03")))
+    assert len(story.queue) == 1
+    story.ends_well()
+
+
+def test_what_waited_at_the_broker_over_opening_time_is_judged_by_its_devices_clock(story: Story) -> None:
+    """More than the intake may hold unacknowledged waits at the broker, and is stamped when it is handed over."""
+    story.given.device("till", site=story.given.site("Li's shop", kind="shop", armed="21:00-08:00"))
+    story.after_an_outage(
+        "08:11", says("till", "burglary", at=local("08:10"), time=local("03:00").isoformat())
+    )
+    assert len(story.queue) == 1
+    story.ends_well()
+
+
+def test_an_outage_over_the_end_of_a_test_rings_nobody(story: Story) -> None:
+    story.given.device("new", site=story.given.site(), status="test", test_until=local("10:30"))
+    story.after_an_outage(
+        "11:00", says("new", "panic", at=local("10:29")), says("new", "burglary", at=local("10:31"))
+    )
+    assert [s["judgement"] for s in story.seen.signals] == ["test", "alarm"]
+    assert [i["category"] for i in story.queue] == ["burglary"]
+    story.ends_well()
+
+
+def test_a_safe_and_a_forced_door_ring_by_day(story: Story) -> None:
+    shop = story.given.site("Li's shop", kind="shop", armed="21:00-08:00")
+    story.given.device("panel", kind="alarm_panel", site=shop)
+    story.at("15:00", ("panel", "130"), ("panel", "131"))
+    assert story.queue == []
+    for minute, event in enumerate(("133", "423", "DF", "BV"), 10):
+        story.at(f"15:{minute}", ("panel", event))
+        [case] = story.queue
+        assert (case["category"], case["priority"]) == ("burglary", 3), event
+        story.wang(f"15:{minute}:30", Close(Disposition.ACTUAL), case["id"])
     story.ends_well()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import psycopg
 import pytest
@@ -16,9 +15,6 @@ from tests.integration.servers import Broker
 from tests.integration.test_embedded_mosquitto import Talker
 from tests.integration.test_mqtt_receiver import receiving_from
 from tests.stories import Seen, World
-
-SCREEN_WITHIN_S = 2.0
-"""One-key alarm standard DB15/T 3968-2025: from the button to the police screen."""
 
 
 @pytest.fixture
@@ -35,6 +31,7 @@ def home(owner_conn: psycopg.Connection) -> World:
 def test_door_motion_and_panic_become_one_incident_of_a_person_in_danger(
     home: World, fresh_broker: Broker, database_url: str
 ) -> None:
+    """How soon is measured by `./run bench latency`: the one-key alarm standard DB15/T 3968-2025 asks for 2 s."""
     fresh_broker.add_devices({"zb-zhang": "gate way", "sos-zhang": "press me"})
     seen = Seen(home.conn)
     where = (fresh_broker.host, fresh_broker.port)
@@ -52,10 +49,8 @@ def test_door_motion_and_panic_become_one_incident_of_a_person_in_danger(
                 "door and motion are not one case",
             )
 
-            pressed = time.monotonic()
             button.publish("lianfang/v1/sos-zhang/signal", json.dumps({"event": "panic", "id": "1"}).encode())
             until(lambda: [i["priority"] for i in seen.incidents] == [1], "the button does not ring")
-            assert time.monotonic() - pressed < SCREEN_WITHIN_S
             button.until(lambda: button.heard)
             assert json.loads(button.heard[0][1]) == {"id": "1", "status": "stored"}
 

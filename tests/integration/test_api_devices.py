@@ -205,6 +205,37 @@ def test_a_replacement_takes_the_place_and_the_children(city: httpx.Client, give
     assert (second["gateway_id"], second["external_id"]) == (new["id"], "0x02")
 
 
+def test_a_broken_button_is_swapped_under_the_name_that_it_had_and_the_new_one_rings(
+    city: httpx.Client, intake_conn: psycopg.Connection, seen: Seen
+) -> None:
+    gateway = registered(city, "gw-1", kind="gateway", protocol="zigbee2mqtt", position=INSIDE)
+    behind = {"gateway_id": gateway["id"], "external_id": "granny's button"}
+    old = registered(city, "sos-1", kind="panic_button", position=INSIDE, **behind)
+    taken = city.post(
+        "/api/v1/devices", json={"device_id": "sos-x", "kind": "panic_button", "position": INSIDE} | behind
+    )
+    assert "already has a device" in problem(taken, 409, "conflict")
+    body = WHY | {"device_id": "sos-2", "external_id": "granny's button"}
+    answer = city.post(f"/api/v1/devices/{old['id']}/replace", json=body)
+    assert answer.status_code == 201, answer.text
+    new = answer.json()
+    assert (new["status"], new["external_id"], new["village"]) == ("in_service", "granny's button", VILLAGE)
+    history = city.get(f"/api/v1/devices/{old['id']}/history").json()["items"]
+    assert [line["action"] for line in history] == ["replaced", "registered"]
+    assert history[0]["after"]["replaced_by"] == new["id"]
+
+    intake = Intake(intake_conn)
+    pressed = told("gw/gw-1/zigbee2mqtt/granny's button", b'{"action": "sos"}')
+    assert intake.accept(pressed) == ["stored"]
+    assert [one["device_id"] for one in seen.alarms] == [new["id"]]
+
+    city.post(f"/api/v1/devices/{new['id']}/retire", json=WHY)
+    assert intake.accept(pressed) == ["unknown_device"], "who speaks under a retired one's name is shown"
+    registered(city, "sos-3", kind="panic_button", position=INSIDE, **behind)
+    assert intake.accept(pressed) == ["stored"]
+    assert len(seen.alarms) == 2
+
+
 def test_a_login_is_shown_once_and_lets_in(city: httpx.Client, seen: Seen) -> None:
     device = registered(city, position=INSIDE)
     path = f"/api/v1/devices/{device['id']}/credentials"

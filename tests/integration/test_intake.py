@@ -119,6 +119,26 @@ def test_a_retained_state_tells_reachability_and_not_when_it_was_seen(
     assert seen.alarms == []
 
 
+def test_what_a_device_says_of_itself_is_not_lost_for_its_next_message(
+    given: World, intake: Intake, seen: Seen
+) -> None:
+    """A sensor reports its battery and rings in the same batch; the newest of each value counts."""
+    for name in ("pir-1", "pir-2"):
+        given.device(name, site=given.site())
+    intake.accept(
+        says("pir-1", "information", qualifier="status", battery=90, rssi=-50),
+        says("pir-1", "information", qualifier="status", battery=7, at=NIGHT + timedelta(seconds=1)),
+        says("pir-2", "130", battery=55, at=NIGHT + timedelta(seconds=2)),
+        says("pir-1", "130", time=NIGHT.isoformat(), at=NIGHT + timedelta(seconds=3)),
+        says("pir-1", "130", qualifier="restore", at=NIGHT + timedelta(seconds=4)),
+    )
+    states = seen.rows("SELECT * FROM device_states ORDER BY device_id")
+    assert [(s["battery_percent"], s["rssi_dbm"], s["clock_offset_s"]) for s in states] == [
+        (7, -50, -3), (55, None, None),
+    ]  # fmt: skip
+    assert states[0]["last_seen_at"] == NIGHT + timedelta(seconds=4)
+
+
 def test_an_unknown_device_is_kept_and_shown(given: World, intake: Intake, seen: Seen) -> None:
     [outcome] = intake.outcomes(says("stranger-1", "panic", id="x"))
     assert (outcome.status, outcome.safe, outcome.message_id) == (Status.UNKNOWN_DEVICE, False, "x")
@@ -129,6 +149,41 @@ def test_an_unknown_device_is_kept_and_shown(given: World, intake: Intake, seen:
     assert [r["outcome"] for r in seen.raw] == ["unknown_device"] * 3
     given.device("stranger-1")
     assert intake.accept(says("stranger-1", "panic", id="x")) == ["stored"], "it was not stored before"
+
+
+def test_a_stranger_on_the_enrolment_login_is_kept_and_shown_and_rings_nothing(
+    given: World, intake: Intake, seen: Seen
+) -> None:
+    given.device("sos-1")
+    topic = "enrol/barn-9/zigbee2mqtt/door"
+    statuses = intake.accept(
+        told(topic, b'{"contact": false}'),
+        told("enrol/barn-9/zigbee2mqtt/bridge/state", b"online", at=NIGHT + MINUTE),
+        told("enrol/sos-1/signal", b'{"event": "panic"}'),
+        told("enrol/what/ever", b"x"),
+    )
+    assert statuses == ["unknown_device"] * 3 + ["rejected"]
+    unknown = seen.rows("SELECT * FROM unknown_devices ORDER BY publisher")
+    assert [(u["publisher"], u["child"], u["protocol"], u["messages"]) for u in unknown] == [
+        ("barn-9", "", "zigbee2mqtt", 2), ("sos-1", "", "lianfang", 1),
+    ]  # fmt: skip
+    assert sorted(r["outcome"] for r in seen.raw) == sorted(statuses)
+    assert all("register it" in r["reason"] for r in seen.raw)
+    assert (seen.signals, seen.alarms) == ([], []), "anybody may use that login, and name himself as he likes"
+
+
+def test_a_panic_whose_battery_cannot_be_read_rings_and_says_so(
+    given: World, intake: Intake, seen: Seen
+) -> None:
+    given.device("sos-1")
+    [outcome] = intake.outcomes(
+        says("sos-1", "panic", id="x", battery=255, position={"lon": None, "lat": None})
+    )
+    assert (outcome.status, outcome.safe) == (Status.STORED, True)
+    [raw], [alarm] = seen.raw, seen.alarms
+    assert (raw["outcome"], alarm["priority"]) == ("stored", 1)
+    assert raw["reason"] == outcome.reason
+    assert "battery: 255 is outside 0 to 100; position.lon" in outcome.reason
 
 
 def test_what_cannot_be_decoded_is_kept_and_shown(given: World, intake: Intake, seen: Seen) -> None:
@@ -149,6 +204,8 @@ def test_a_rejected_message_that_carried_an_id_is_answered_with_it(given: World,
     given.device("pir-1")
     [outcome] = intake.outcomes(says("pir-1", "no such event", id="m-1"))
     assert (outcome.status, outcome.message_id, outcome.safe) == (Status.REJECTED, "m-1", False)
+    [outcome] = intake.outcomes(told("lianfang/v1/pir-1/signal", b'{"event": "no such event", "id": 7}'))
+    assert (outcome.status, outcome.message_id) == (Status.REJECTED, "7"), "as a stored one's is answered"
 
 
 def test_a_gateways_children_speak_for_themselves(given: World, intake: Intake, seen: Seen) -> None:

@@ -114,6 +114,28 @@ def test_a_redelivered_batch_is_recognised_whole_and_in_part(intake: Intake, see
     assert [a["occurrence_count"] for a in seen.alarms] == [8]
 
 
+def test_a_packet_redelivered_within_the_batch_of_its_original_is_one_signal(
+    intake: Intake, seen: Seen
+) -> None:
+    """The connection broke while the batch was gathered: both are in it."""
+    first, second, other = (says("pir-1", "130", session="s", packet=n) for n in (7, 8, 9))
+    statuses = intake.accept(
+        first, replace(first, redelivered=True), second, other, replace(second, redelivered=True)
+    )
+    assert statuses == ["stored", "duplicate", "stored", "stored", "duplicate"]
+    assert [a["occurrence_count"] for a in seen.alarms] == [3]
+
+
+def test_a_batch_taken_again_keeps_what_only_looks_alike(intake: Intake, seen: Seen) -> None:
+    """A broker that forgot the session gives its numbers anew: the same number and bytes, and no second delivery."""
+    message = says("pir-1", "130", session="s", packet=7)
+    again = [replace(message, taken_again=True)] * 2
+    assert intake.accept(*again) == ["stored", "stored"]
+    assert intake.accept(*again) == ["duplicate", "duplicate"]
+    assert [a["occurrence_count"] for a in seen.alarms] == [2]
+    assert {r["flags"] for r in seen.raw} == {0}, "the evidence does not say DUP where the broker did not"
+
+
 def test_rejected_and_unknown_ones_are_remembered_too(intake: Intake, seen: Seen) -> None:
     intake.accept(says("nobody", "130", session="s", packet=1), says("pir-1", "??", session="s", packet=2))
     assert (

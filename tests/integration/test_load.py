@@ -219,6 +219,12 @@ def test_devices_find_their_sites_and_gateways(ground: psycopg.Connection[Any], 
     again = _load(ground, "devices", file, crs="WGS84", protocols=["lianfang", "zigbee2mqtt"])
     assert (again.added, again.changed, again.same) == (0, 0, 3)
     assert _rows(ground, "SELECT action, count(*) FROM device_history GROUP BY 1") == [("registered", 3)]
+    ground.execute("UPDATE devices SET status = 'retired' WHERE device_id = 'pir-1'")
+    file.write_text(
+        "device_id,kind,gateway,external_id,lon,lat\npir-2,infrared_sensor,gw-1,pir,,\n", encoding="utf-8"
+    )
+    swapped = _load(ground, "devices", file, crs="WGS84", protocols=["lianfang", "zigbee2mqtt"])
+    assert (swapped.added, swapped.refused) == (1, []), "a retired device's name behind its gateway is free"
 
 
 def test_a_better_boundary_moves_what_stands_there_and_closes_old_cells(

@@ -109,12 +109,16 @@ def test_a_device_that_waits_is_told_what_became_of_its_message(
         devices.until(lambda: answers(devices)[1:] == [{"id": "a", "status": "stored"}])
         say(devices, "pir-1", id="b", event="no such")
         say(devices, "nobody", id="c")
-        devices.until(lambda: len(answers(devices)) == 4)
+        say(devices, "pir-2", id=7, battery=255)
+        devices.until(lambda: len(answers(devices)) == 5)
     refused = {answer["id"]: answer for answer in answers(devices)[2:]}
+    half = refused.pop("7")
+    assert half["status"] == "stored"
+    assert "battery" in half["reason"], "its maker learns what could not be read"
     assert {answer["status"] for answer in refused.values()} == {"rejected"}
     assert "event" in refused["b"]["reason"]
     assert "registry" in refused["c"]["reason"]
-    assert [a["occurrence_count"] for a in seen.alarms] == [1]
+    assert [a["occurrence_count"] for a in seen.alarms] == [1, 1]
 
 
 def test_without_an_id_nothing_is_answered_and_the_broker_is_acknowledged(
@@ -166,7 +170,7 @@ def test_yesterdays_retained_panic_does_not_ring_and_todays_does(
     fresh_broker: Broker, database: Connect, devices: Talker, seen: Seen
 ) -> None:
     devices.publish("lianfang/v1/pir-1/state", b'{"online": true}')
-    say(devices, "pir-1", event="panic", retain=True)
+    say(devices, "pir-1", event="panic", retain=True, id="yesterday")
     devices.publish("lianfang/v1/pir-1/state", b'{"online": true}')  # what was said before has arrived
     with receiving_from(fresh_broker, database):
         until(lambda: seen.count("signals", "judgement = 'retained'") == 1, "the state does not come")
@@ -176,6 +180,7 @@ def test_yesterdays_retained_panic_does_not_ring_and_todays_does(
     with receiving_from(fresh_broker, database):
         say(devices, "pir-2", id="later")
         devices.until(lambda: answers(devices))
+    assert [answer["id"] for answer in answers(devices)] == ["later"], "yesterday's was not told that it rang"
     assert seen.count("alarms", "category = 'panic'") == 1, "the second subscription brings none again"
     assert [a["occurrence_count"] for a in seen.alarms] == [1, 1]
 
@@ -291,9 +296,18 @@ def test_what_was_received_is_stored_though_the_broker_was_killed_meanwhile(
             until(lambda: receiver.connected, "the receiver does not come back")
             back.set()
             until(lambda: seen.count("signals") >= 20, "what was confirmed to the devices is lost", 20)
+
+            def heard_the_last() -> bool:
+                """What the broker has to send again it sends before anything new."""
+                say(devices, "pir-0", id="last", n=20)
+                return seen.count("signals", "message_id = 'last'") == 1 and not receiver._order
+
+            until(heard_the_last, "the receiver has gone deaf")
         finally:
             receiver.stop()
             if again is not None:
                 again.kill()
                 again.wait(20)
-    assert {s["details"]["extra"]["n"] for s in seen.signals} == set(range(20))
+    assert sorted(s["details"]["extra"]["n"] for s in seen.signals) == list(range(21)), (
+        "each once, whether the broker forgot the session or sent all of it again"
+    )

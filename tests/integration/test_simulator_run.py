@@ -88,11 +88,12 @@ def test_in_a_closed_loop_every_message_arrives_once(broker: Broker) -> None:
 
 
 def test_an_open_loop_keeps_its_rate(broker: Broker) -> None:
-    options = Options(scenario="day", rate_per_s=200, duration_s=2)
+    """By its own schedule: a machine that is too slow for it is behind, and says by how much."""
+    options = Options(scenario="day", rate_per_s=200, messages=400)
     progress = simulate(connection(broker.login("demo")), options, devices("open"))
-    assert progress.published == pytest.approx(400, abs=40)
-    assert progress.acknowledged == progress.published
-    assert progress.elapsed_s < 5
+    assert (progress.published, progress.acknowledged) == (400, 400)
+    assert progress.elapsed_s >= 399 / 200, "not faster"
+    assert progress.elapsed_s - progress.behind_s < 2 * 399 / 200, "nor planned slower"
 
 
 def test_by_the_scenarios_clock_a_faster_speed_plays_more(broker: Broker) -> None:
@@ -148,14 +149,16 @@ def test_a_broker_that_dies_and_comes_back_loses_nothing_that_was_published(fres
             restarted.append(start(EmbeddedMosquitto(fresh_broker.folder)))
 
     try:
-        options = Options(scenario="day", rate_per_s=100, duration_s=6)
+        # More than may be unacknowledged at a time: it cannot end before it is connected again.
+        options = Options(scenario="day", rate_per_s=200, messages=600, window=100)
         progress = simulate(connection(login), options, devices("dies"), on_progress=kill_once)
     finally:
         for process in restarted:
             process.send_signal(signal.SIGTERM)
             process.wait(30)
-    assert progress.reconnects == 1
-    assert progress.acknowledged == progress.published == pytest.approx(600, abs=120)
+    assert restarted
+    assert progress.reconnects >= 1
+    assert (progress.published, progress.acknowledged) == (600, 600)
 
 
 def test_topics_that_the_login_may_not_use_are_told(broker: Broker) -> None:

@@ -98,6 +98,17 @@ def test_what_the_brief_codes_stand_for() -> None:
     assert not classify_event("602").opens_alarm
 
 
+def test_an_intrusion_rings_whatever_the_hour_when_the_code_says_so() -> None:
+    """A safe's 24-hour zone, a forced door: no shop's opening hours make them harmless."""
+    always = {
+        code
+        for code, meaning in (contact_id_codes() | sia_codes()).items()
+        if meaning.whatever_the_hour and meaning.category is Category.BURGLARY
+    }
+    assert always == {"133", "139", "155", "423", "BV", "DF"}
+    assert not classify_event("burglary").whatever_the_hour
+
+
 def test_a_sia_restore_has_the_category_of_what_it_restores() -> None:
     codes = sia_codes()
     for alarm, restores in {"A": ("H", "R"), "T": ("J",)}.items():

@@ -1,6 +1,6 @@
 """What one signal means: by its qualifier, its device's life, its site's arming, and whether it is an old one."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -39,13 +39,14 @@ def test_the_brokers_copy_of_an_old_message_is_never_an_alarm(
         (IN_SERVICE, None, RESTORE, Verdict.RESTORE),
         (IN_SERVICE, None, STATUS, Verdict.STATUS),
         (TEST, LATER, NEW, Verdict.TEST),
-        (TEST, LATER, RESTORE, Verdict.TEST),
+        (TEST, LATER, RESTORE, Verdict.RESTORE),  # rings nobody, and what it ends is over
         (TEST, LATER, STATUS, Verdict.STATUS),
         (TEST, EARLIER, NEW, Verdict.ALARM),  # test mode ends by itself
         (TEST, EARLIER, RESTORE, Verdict.RESTORE),
         (DeviceStatus.REGISTERED, None, NEW, Verdict.OUT_OF_SERVICE),
-        (DeviceStatus.REGISTERED, None, RESTORE, Verdict.OUT_OF_SERVICE),
+        (DeviceStatus.REGISTERED, None, RESTORE, Verdict.RESTORE),
         (DeviceStatus.OUT_OF_SERVICE, None, NEW, Verdict.OUT_OF_SERVICE),
+        (DeviceStatus.OUT_OF_SERVICE, None, RESTORE, Verdict.RESTORE),
         (DeviceStatus.RETIRED, None, NEW, Verdict.OUT_OF_SERVICE),
         (DeviceStatus.RETIRED, None, STATUS, Verdict.STATUS),
     ],
@@ -69,6 +70,39 @@ def test_motion_in_the_same_shop_by_night_is_an_alarm() -> None:
     )
     assert judged.verdict is Verdict.ALARM
     assert (judged.category, judged.priority) == (Category.BURGLARY, Priority.INTRUSION)
+
+
+AT_THREE, AT_NOON = NOON - timedelta(hours=9), NOON
+
+
+@pytest.mark.parametrize(
+    ("received_at", "occurred_at", "verdict"),
+    [
+        (AT_THREE, None, Verdict.ALARM),
+        (AT_THREE, AT_THREE, Verdict.ALARM),
+        (AT_NOON, None, Verdict.ACTIVITY),
+        (AT_NOON, AT_NOON, Verdict.ACTIVITY),
+        (AT_NOON, AT_THREE, Verdict.ALARM),  # it waited at the broker until noon
+        (AT_NOON, AT_THREE.astimezone(UTC), Verdict.ALARM),  # the same moment, told in another zone
+        (AT_NOON, AT_THREE - timedelta(days=2), Verdict.ALARM),  # two nights ago; the network was away
+        (AT_NOON, AT_THREE + timedelta(days=1), Verdict.ACTIVITY),  # tomorrow: a clock that is ahead
+        (AT_NOON, AT_THREE.replace(year=2020), Verdict.ACTIVITY),  # a clock that was never set
+        (AT_THREE, NOON - timedelta(days=1), Verdict.ALARM),  # in doubt it rings
+    ],
+)
+def test_an_intrusion_is_judged_by_the_moment_when_it_happened(
+    received_at: datetime, occurred_at: datetime | None, verdict: Verdict
+) -> None:
+    told = signal(occurred_at=occurred_at)
+    judged = classify(told, meaning(Category.BURGLARY), device(schedule=NIGHTS), received_at)
+    assert judged.verdict is verdict
+
+
+def test_some_intrusions_ring_whatever_the_hour() -> None:
+    judged = classify(
+        signal(), meaning(Category.BURGLARY, whatever_the_hour=True), device(schedule=NIGHTS), NOON
+    )
+    assert (judged.verdict, judged.category) == (Verdict.ALARM, Category.BURGLARY)
 
 
 @pytest.mark.parametrize("category", [c for c in Category if c not in ASKS_FOR_ARMING])

@@ -145,15 +145,27 @@ def test_a_protocol_without_a_decoder_names_those_that_have_one() -> None:
         ("enrol/v3/app/devices/d/up", "ttn"),
         ("enrol/application/1/device/2/event/up", "chirpstack"),
         ("enrol/dev-9/signal", "lianfang"),
-        ("enrol/what/ever", "enrol"),
-        ("enrol", "enrol"),
     ],
 )
 def test_a_stranger_is_recognised_and_rings_nothing(topic: str, protocol: str) -> None:
     decoded = decode(raw(topic, b'{"event":"120","occupancy":true}'), lambda publisher: None)
     assert decoded.protocol == protocol
     assert decoded.signals == ()
+    assert decoded.stranger == topic.split("/")[1]
     assert "register it" in decoded.note
+
+
+@pytest.mark.parametrize(
+    ("topic", "why"),
+    [
+        ("enrol/what/ever", "unknown kind; register it by hand"),
+        ("enrol", "device id"),
+        ("enrol/a b/signal", "device id"),
+    ],
+)
+def test_a_stranger_that_nobody_can_name_is_refused_with_the_reason(topic: str, why: str) -> None:
+    with pytest.raises(UndecodableMessage, match=why):
+        decode(raw(topic, b"{}"), lambda publisher: None)
 
 
 @pytest.mark.parametrize(

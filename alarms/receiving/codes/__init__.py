@@ -30,6 +30,10 @@ _BLOCKS: tuple[tuple[str, Category, str, str], ...] = (
 )
 """DC-05: the first digits of a Contact ID code say its class."""
 
+_WHATEVER_THE_HOUR = frozenset({"133", "139", "155", "423", "BV", "DF"})
+"""Intrusions that do not ask whether the site is armed: 24-hour zones and window foil (a safe by day), a door forced,
+what is verified. The panel or the door's own control has judged the hour already."""
+
 
 @lru_cache(maxsize=4096)
 def classify_event(event: str) -> EventMeaning:
@@ -81,6 +85,7 @@ def _meaning(row: dict[str, str], default_qualifier: Qualifier | None) -> EventM
         opens_alarm=word.opens_alarm,
         name_en=row["name_en"],
         name_zh=row["name_zh"],
+        whatever_the_hour=row["code"] in _WHATEVER_THE_HOUR,
         default_qualifier=default_qualifier,
     )
 

@@ -72,7 +72,9 @@ def decode(message: RawMessage, protocol_of: Callable[[str], str | None]) -> Dec
     elif parts[0] == "gw":
         decoded = _decode_below_gateway(parts, message, protocol_of)
     elif parts[0] == "enrol":
-        return enrol.decode_stranger(parts, message)
+        name = parts[1] if len(parts) > 1 else ""
+        _check_device_id(name, message.topic)
+        return enrol.decode_stranger(name, parts[2:])
     else:
         raise UndecodableMessage(
             f"topic {excerpt(message.topic)}: it must begin with lianfang/v1/, gw/{{device_id}}/ or enrol/"

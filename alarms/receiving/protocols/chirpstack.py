@@ -12,7 +12,7 @@ from alarms.model import RawMessage
 from alarms.receiving.protocols.conditions import Report
 from alarms.receiving.protocols.lorawan import signals_of
 from alarms.receiving.protocols.message import Decoded, UndecodableMessage, excerpt
-from alarms.receiving.protocols.payload import child_name, dbm, json_object, percent, rfc3339
+from alarms.receiving.protocols.payload import child_name, dbm, json_object, percent, rfc3339_or_doubt
 
 NAME = "chirpstack"
 
@@ -39,6 +39,7 @@ def decode(publisher: str, rest: list[str], message: RawMessage) -> Decoded:
             "deviceInfo.devEui: is missing; ChirpStack v4 with JSON encoding was expected"
         )
     heard = body.get("time")
+    doubts: list[str] = []
     deduplication = body.get("deduplicationId")
     report = Report(
         publisher=publisher,
@@ -46,13 +47,13 @@ def decode(publisher: str, rest: list[str], message: RawMessage) -> Decoded:
         message_id=deduplication
         if isinstance(deduplication, str) and len(deduplication) <= _ID_LIMIT
         else None,
-        occurred_at=rfc3339(heard, "time") if isinstance(heard, str) else None,
+        occurred_at=rfc3339_or_doubt(heard, "time", doubts) if isinstance(heard, str) else None,
         rssi_dbm=_rssi(body.get("rxInfo")),
-        battery_percent=percent(body.get("batteryLevel")) if event == "status" else None,
+        battery_percent=_battery(body) if event == "status" else None,
     )
     if event == "status":
         return Decoded(protocol=NAME, signals=_status(report, body), note="the network's view of the device")
-    return _uplink(report, eui, body)
+    return _uplink(report, eui, body, doubts)
 
 
 def _nothing(note: str) -> Decoded:
@@ -65,7 +66,14 @@ def _status(report: Report, body: dict[str, Any]) -> tuple[Any, ...]:
     return (report.alive(),)
 
 
-def _uplink(report: Report, eui: str, body: dict[str, Any]) -> Decoded:
+def _battery(body: dict[str, Any]) -> float | None:
+    """ChirpStack writes 0 for a device on mains or one that cannot measure it (LoRaWAN DevStatusAns 0 and 255)."""
+    if body.get("externalPowerSource") is True or body.get("batteryLevelUnavailable") is True:
+        return None
+    return percent(body.get("batteryLevel"))
+
+
+def _uplink(report: Report, eui: str, body: dict[str, Any], doubts: list[str]) -> Decoded:
     decoded = body.get("object")
     if decoded is None:
         if body.get("data"):
@@ -76,7 +84,7 @@ def _uplink(report: Report, eui: str, body: dict[str, Any]) -> Decoded:
     if not isinstance(decoded, dict):
         raise UndecodableMessage(f"object: an object was expected, not {excerpt(decoded)}")
     signals, note = signals_of(report, decoded)
-    return Decoded(protocol=NAME, signals=signals, note=note)
+    return Decoded(protocol=NAME, signals=signals, note="; ".join(filter(None, [note, *doubts])))
 
 
 def _rssi(receptions: object) -> float | None:

@@ -45,6 +45,15 @@ PANIC = Condition("120", "panic")
 TEST = Condition("601", "test")
 
 
+def wired_input(active: bool, *, as_state: bool) -> Condition:
+    """A sensor or contact wired to a module's input.
+
+    The module tells a change as news and its state again and again: an input that stays on is news once. That it is
+    off ends it however it is told.
+    """
+    return replace(MOTION, lasting=as_state or not active)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
     """Who reports, and what goes with every signal of the message."""

@@ -1,21 +1,20 @@
-"""A stranger's device on the enrolment login: ``enrol/...``. It raises nothing; it is recognised for adoption."""
+"""A stranger's device on the enrolment login: ``enrol/{device_id}/...``. It raises nothing; it waits for adoption."""
 
 from __future__ import annotations
 
-from alarms.model import RawMessage
-from alarms.receiving.protocols.message import Decoded
-
-NAME = "enrol"
+from alarms.receiving.protocols.message import Decoded, UndecodableMessage
 
 
-def decode_stranger(parts: list[str], message: RawMessage) -> Decoded:
-    """Say what a stranger seems to speak. ``parts`` is the topic, split, with ``enrol`` in front."""
-    protocol = recognise(parts[1:])
+def decode_stranger(name: str, rest: list[str]) -> Decoded:
+    """Say what a stranger seems to speak; ``rest`` is what follows ``enrol/{name}`` in the topic.
+
+    Raises UndecodableMessage when it speaks nothing that is known: then there is nothing to adopt.
+    """
+    protocol = recognise([name, *rest])
     if protocol is None:
-        note = "a stranger's device of an unknown kind; register it by hand to hear it"
-    else:
-        note = f"a stranger's device that seems to speak {protocol}; register it to hear it"
-    return Decoded(protocol=protocol or NAME, signals=(), note=note)
+        raise UndecodableMessage("a stranger's device of an unknown kind; register it by hand to hear it")
+    note = f"a stranger's device that seems to speak {protocol}; register it to hear it"
+    return Decoded(protocol=protocol, signals=(), note=note, stranger=name)
 
 
 def recognise(rest: list[str]) -> str | None:

@@ -1,17 +1,19 @@
 """Frigate: MQTT topic prefix ``gw/{gateway}/frigate``, described in ``docs/protocols/frigate.md``.
 
-A camera that sees a person come gives a new event, and a restore when the person is gone. We watch places, not
-people: names of faces, plates and sub-labels are never read; the messages that carry nothing else are ignored.
+A camera that sees a person come gives a new event, and a restore when the person is gone. A second person who is still
+there says so with the next update, which is a state: no news while the alarm is active. We watch places, not people:
+names of faces, plates and sub-labels are never read; the messages that carry nothing else are ignored.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from alarms.model import Qualifier, RawMessage
 from alarms.receiving.protocols.conditions import Report
 from alarms.receiving.protocols.message import Decoded, UndecodableMessage, excerpt, presence
-from alarms.receiving.protocols.payload import child_name, epoch, flag, json_object, kind_of, plain_text
+from alarms.receiving.protocols.payload import child_name, epoch, json_object, kind_of, plain_text
 
 NAME = "frigate"
 
@@ -62,19 +64,26 @@ def _event(publisher: str, body: dict[str, Any]) -> Decoded:
     if not isinstance(after, dict):
         raise UndecodableMessage(f"after: an object was expected, not {kind_of(after)}")
     camera, event_id, label = (_word(after, name) for name in ("camera", "id", "label"))
-    if kind == "update":
-        return _nothing("an update of an event that is known")
-    if flag(after.get("false_positive"), "after.false_positive"):
+    code = _code(label)
+    if kind == "update" and (code == "activity" or after.get("stationary") is True):
+        return _nothing("an update of what rings nothing, or of what only stands there: a parked car")
+    if after.get("false_positive") is True:
         return _nothing("Frigate itself calls it a false positive")
     report = Report(
         publisher=publisher,
         child=child_name(camera),
-        message_id=f"{event_id}:{kind}",
-        occurred_at=epoch(after.get("start_time" if kind == "new" else "end_time")),
+        message_id=None if kind == "update" else f"{event_id}:{kind}",
+        occurred_at=epoch(after.get("end_time") if kind == "end" else _seen_at(after)),
         details=_details(after, event_id, label),
     )
-    qualifier = Qualifier.NEW if kind == "new" else Qualifier.RESTORE
-    return Decoded(protocol=NAME, signals=(report.signal(_code(label), qualifier),))
+    signal = report.signal(code, Qualifier.RESTORE if kind == "end" else Qualifier.NEW)
+    return Decoded(protocol=NAME, signals=(replace(signal, lasting=kind != "new"),))
+
+
+def _seen_at(after: dict[str, Any]) -> object:
+    """The picture's own time. An event begins some frames before Frigate is sure of it and tells of it."""
+    seen = after.get("frame_time")
+    return after.get("start_time") if seen is None else seen
 
 
 def _word(after: dict[str, Any], name: str) -> str:

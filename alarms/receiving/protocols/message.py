@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from alarms.model import Qualifier, Signal
@@ -18,9 +19,7 @@ class UndecodableMessage(ValueError):  # noqa: N818  the name says what happened
     """
 
     def __init__(self, reason: str) -> None:
-        if "\x00" in reason:
-            reason = reason.replace("\x00", "\\0")
-        super().__init__(reason if len(reason) <= REASON_LIMIT else reason[: REASON_LIMIT - 1] + "…")
+        super().__init__(_bounded(reason))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +30,25 @@ class Decoded:
     """Name of the decoder that read it, as registered for the publisher."""
     signals: tuple[Signal, ...]
     note: str = ""
+    stranger: str | None = None
+    """Of a message on the enrolment login: the name that its device gives itself."""
+
+
+def read(protocol: str, signals: Sequence[Signal], doubts: Sequence[str]) -> Decoded:
+    """What could be read of a message, with what could not as its note: a smoke alarm is not lost for a battery.
+
+    Raises UndecodableMessage when nothing remains but doubts.
+    """
+    if doubts and not signals:
+        raise UndecodableMessage("; ".join(doubts))
+    note = _bounded("; ".join(doubts)) if doubts else ""
+    return Decoded(protocol=protocol, signals=tuple(signals), note=note)
+
+
+def _bounded(reason: str) -> str:
+    if "\x00" in reason:
+        reason = reason.replace("\x00", "\\0")
+    return reason if len(reason) <= REASON_LIMIT else reason[: REASON_LIMIT - 1] + "…"
 
 
 def excerpt(value: object) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from alarms.model import Category, Qualifier, RawMessage, Signal
 from alarms.receiving.codes import is_known_sia_code
-from alarms.receiving.protocols.message import Decoded, UndecodableMessage, excerpt, presence
+from alarms.receiving.protocols.message import Decoded, UndecodableMessage, excerpt, presence, read
 from alarms.receiving.protocols.payload import child_name, json_object, kind_of, number, rfc3339, text_of
 from gis import coordinates
 from gis.model import Position
@@ -55,8 +55,9 @@ def _decode_one(publisher: str, child: str | None, what: str, message: RawMessag
     if what == "signal":
         if not message.payload:
             return Decoded(protocol=NAME, signals=(), note="a retained signal was cleared")
-        signal = _signal(publisher, child, json_object(message.payload))
-        return Decoded(protocol=NAME, signals=(signal,))
+        doubts: list[str] = []
+        signal = _signal(publisher, child, json_object(message.payload), doubts)
+        return read(NAME, (signal,), doubts)
     if what == "state":
         if not message.payload:
             return Decoded(protocol=NAME, signals=(), note="a retained state was cleared")
@@ -71,7 +72,8 @@ def _decode_one(publisher: str, child: str | None, what: str, message: RawMessag
     raise UndecodableMessage(f"topic {excerpt(message.topic)}: it must end in /signal, /state or /position")
 
 
-def _signal(publisher: str, child: str | None, body: dict[str, Any]) -> Signal:
+def _signal(publisher: str, child: str | None, body: dict[str, Any], doubts: list[str]) -> Signal:
+    """Which alarm it is must be right: event, qualifier, id, zone. All else that cannot be read is left out."""
     event = body.get("event")
     if type(event) is not str or not (
         (len(event) == 3 and event.isascii() and event.isdigit())
@@ -100,9 +102,12 @@ def _signal(publisher: str, child: str | None, body: dict[str, Any]) -> Signal:
     occurred_at: datetime | None = None
     if (value := body.get("time")) is not None:
         known += 1
-        occurred_at = rfc3339(value, "time")
-        if occurred_at is None:
-            details["device_time"] = value
+        try:
+            occurred_at = rfc3339(value, "time")
+            if occurred_at is None:
+                details["device_time"] = value
+        except UndecodableMessage as doubt:
+            doubts.append(str(doubt))
     zone = partition = ""
     if (value := body.get("zone")) is not None:
         known += 1
@@ -113,15 +118,21 @@ def _signal(publisher: str, child: str | None, body: dict[str, Any]) -> Signal:
     battery: float | None = None
     if (value := body.get("battery")) is not None:
         known += 1
-        battery = number(value, "battery", 0, 100)
+        try:
+            battery = number(value, "battery", 0, 100)
+        except UndecodableMessage as doubt:
+            doubts.append(str(doubt))
     rssi: float | None = None
     if (value := body.get("rssi")) is not None:
         known += 1
-        rssi = number(value, "rssi", -200, 50)
+        try:
+            rssi = number(value, "rssi", -200, 50)
+        except UndecodableMessage as doubt:
+            doubts.append(str(doubt))
     position: Position | None = None
     text: str | None = None
     if known < len(body):
-        position, text = _rest(body, details)
+        position, text = _rest(body, details, doubts)
     return Signal(
         publisher=publisher,
         child=child,
@@ -139,23 +150,28 @@ def _signal(publisher: str, child: str | None, body: dict[str, Any]) -> Signal:
     )
 
 
-def _rest(body: dict[str, Any], details: dict[str, Any]) -> tuple[Position | None, str | None]:
+def _rest(
+    body: dict[str, Any], details: dict[str, Any], doubts: list[str]
+) -> tuple[Position | None, str | None]:
     """The fields that few signals have."""
     position: Position | None = None
     text: str | None = None
     for name, value in body.items():
         if value is None or name in _COMMON:
             continue
-        if name == "position":
-            position = _position(value)
-        elif name == "text":
-            text = text_of(value, "text", TEXT_LIMIT)
-        elif name == "picture":
-            details["picture"] = _picture(value)
-        elif name == "verdict":
-            details["verdict"] = _verdict(value)
-        else:
-            _keep_extra(details, name, value)
+        try:
+            if name == "position":
+                position = _position(value)
+            elif name == "text":
+                text = text_of(value, "text", TEXT_LIMIT)
+            elif name == "picture":
+                details["picture"] = _picture(value)
+            elif name == "verdict":
+                details["verdict"] = _verdict(value)
+            else:
+                _keep_extra(details, name, value)
+        except UndecodableMessage as doubt:
+            doubts.append(str(doubt))
     return position, text
 
 
@@ -212,7 +228,7 @@ def _verdict(value: object) -> dict[str, Any]:
 
 
 def _keep_extra(details: dict[str, Any], name: str, value: object) -> None:
-    """A field that the protocol does not know: a plain value is kept and shown, an alarm is not lost for it."""
+    """A field that the protocol does not know: a plain value is kept and shown."""
     if isinstance(value, dict | list):
         raise UndecodableMessage(
             f"{excerpt(name)}: an unknown field must be a plain value, not {kind_of(value)}; "

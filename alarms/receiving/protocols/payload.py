@@ -90,6 +90,15 @@ def flag(value: object, field: str) -> bool | None:
     raise UndecodableMessage(f"{field}: true or false was expected, not {excerpt(value)}")
 
 
+def flag_or_doubt(value: object, field: str, doubts: list[str]) -> bool | None:
+    """A JSON true or false; what is neither is left out, and why goes to ``doubts``: the rest of it must still ring."""
+    try:
+        return flag(value, field)
+    except UndecodableMessage as error:
+        doubts.append(str(error))
+        return None
+
+
 def number(value: object, field: str, low: float, high: float) -> float:
     """A finite JSON number within ``low..high``."""
     if (type(value) is float or type(value) is int) and low <= value <= high:
@@ -150,6 +159,15 @@ def rfc3339(value: object, field: str) -> datetime | None:
         except (ValueError, OverflowError):
             pass  # such as month 13, or the year 0000
     raise UndecodableMessage(f'{field}: {excerpt(value)} is not a time such as "2026-03-01T08:30:00+08:00"')
+
+
+def rfc3339_or_doubt(value: object, field: str, doubts: list[str]) -> datetime | None:
+    """A time by RFC 3339; what is none is left out, and why goes to ``doubts``."""
+    try:
+        return rfc3339(value, field)
+    except UndecodableMessage as error:
+        doubts.append(str(error))
+        return None
 
 
 def epoch(value: object, *, scale: float = 1.0) -> datetime | None:

@@ -11,7 +11,7 @@ from typing import Any
 from alarms.model import Qualifier, RawMessage, Signal
 from alarms.receiving.protocols import conditions
 from alarms.receiving.protocols.conditions import Condition, Report
-from alarms.receiving.protocols.message import Decoded, UndecodableMessage, excerpt, presence
+from alarms.receiving.protocols.message import Decoded, UndecodableMessage, excerpt, presence, read
 from alarms.receiving.protocols.payload import child_name, epoch, json_object, number, percent, plain_text
 
 NAME = "shelly1"
@@ -112,9 +112,11 @@ def _as_number(word: str, field: str) -> float:
 
 
 def _input(report: Report, index: str, word: str) -> Decoded:
+    """Told at each change and again every half minute."""
     if word not in ("0", "1"):
         raise UndecodableMessage(f"input/{excerpt(index)}: 0 or 1 was expected, not {excerpt(word)}")
-    return _one(report.condition(conditions.MOTION, word == "1", zone=f"input {index[:8]}"))
+    condition = conditions.wired_input(word == "1", as_state=True)
+    return _one(report.condition(condition, word == "1", zone=f"input {index[:8]}"))
 
 
 def _input_event(report: Report, index: str, body: dict[str, Any]) -> Decoded:
@@ -137,6 +139,7 @@ def _status(report: Report, body: dict[str, Any]) -> Decoded:
         details={"lux": lux} if isinstance(lux, int | float) and not isinstance(lux, bool) else {},
     )
     signals = []
+    doubts = []
     for name, condition in (
         ("motion", conditions.MOTION),
         ("vibration", conditions.VIBRATION),
@@ -146,10 +149,11 @@ def _status(report: Report, body: dict[str, Any]) -> Decoded:
         if active is None:
             continue
         if active not in (True, False):
-            raise UndecodableMessage(f"status.{name}: true or false was expected, not {excerpt(active)}")
+            doubts.append(f"status.{name}: true or false was expected, not {excerpt(active)}")
+            continue
         signals.append(report.condition(condition, bool(active)))
-    if not signals:
+    if not signals and not doubts:
         return Decoded(
             protocol=NAME, signals=(report.signal("information", Qualifier.STATUS),), note="status"
         )
-    return Decoded(protocol=NAME, signals=tuple(signals))
+    return read(NAME, signals, doubts)

@@ -11,13 +11,13 @@ from typing import Any
 
 from alarms.model import RawMessage, Signal
 from alarms.receiving.protocols import conditions
-from alarms.receiving.protocols.conditions import Report
-from alarms.receiving.protocols.message import Decoded, UndecodableMessage, excerpt, presence
+from alarms.receiving.protocols.conditions import Condition, Report
+from alarms.receiving.protocols.message import Decoded, UndecodableMessage, excerpt, presence, read
 from alarms.receiving.protocols.payload import (
     child_name,
     dbm,
     epoch,
-    flag,
+    flag_or_doubt,
     json_object,
     kind_of,
     percent,
@@ -42,7 +42,7 @@ def decode(publisher: str, rest: list[str], message: RawMessage) -> Decoded:
         case ["events", "rpc"]:
             return _notification(report, json_object(message.payload))
         case ["status", component]:
-            return _components(report, {component: json_object(message.payload)})
+            return _components(report, {component: json_object(message.payload)}, whole=True)
         case ["events" | "status" | "rpc" | "debug" | "command" | "announce", *_]:
             return _nothing(f"{excerpt('/'.join(what))}: nothing to report")
         case _:
@@ -77,7 +77,8 @@ def _notification(report: Report, body: dict[str, Any]) -> Decoded:
     if method in ("NotifyStatus", "NotifyFullStatus"):
         if not isinstance(params, dict):
             raise UndecodableMessage(f"params: an object was expected, not {kind_of(params)}")
-        return _components(report, params, occurred_at=params.get("ts"))
+        whole = method == "NotifyFullStatus"
+        return _components(report, params, whole=whole, occurred_at=params.get("ts"))
     if method == "NotifyEvent":
         events = params.get("events") if isinstance(params, dict) else None
         if not isinstance(events, list):
@@ -89,12 +90,15 @@ def _notification(report: Report, body: dict[str, Any]) -> Decoded:
 def _events(report: Report, events: list[Any]) -> Decoded:
     signals: list[Signal] = []
     other: list[str] = []
+    doubts: list[str] = []
     for event in events:
         if not isinstance(event, dict):
-            raise UndecodableMessage(f"params.events: an object was expected, not {kind_of(event)}")
+            doubts.append(f"params.events: an object was expected, not {kind_of(event)}")
+            continue
         component, name = event.get("component"), event.get("event")
         if not isinstance(component, str) or not isinstance(name, str):
-            raise UndecodableMessage("params.events: each needs a component and an event")
+            doubts.append("params.events: each needs a component and an event")
+            continue
         if component.startswith("input:") and name == "long_push":
             pushed = Report(
                 publisher=report.publisher, child=report.child, occurred_at=epoch(event.get("ts"))
@@ -102,6 +106,8 @@ def _events(report: Report, events: list[Any]) -> Decoded:
             signals.append(pushed.signal("120", zone=_zone(component)))
         else:
             other.append(f"{component[:24]} {name[:24]}")
+    if doubts:
+        return read(NAME, signals, doubts)
     note = f"nothing to report of {', '.join(other[:4])}" if other else ""
     return Decoded(protocol=NAME, signals=tuple(signals), note=note or ("" if signals else "no event"))
 
@@ -110,32 +116,41 @@ def _zone(component: str) -> str:
     return component.replace(":", " ")[:32]
 
 
-def _components(report: Report, status: Mapping[str, Any], *, occurred_at: object = None) -> Decoded:
+def _components(
+    report: Report, status: Mapping[str, Any], *, whole: bool, occurred_at: object = None
+) -> Decoded:
+    """``whole``: told with all that it is, again and again; else what changed, just now."""
+    doubts: list[str] = []
     battery: float | None = None
     rssi: float | None = None
     details: dict[str, Any] = {}
-    active: list[tuple[conditions.Condition, bool, str | None]] = []
+    active: dict[tuple[Condition, str], bool] = {}
+
+    def tell(condition: Condition, state: bool, zone: str = "") -> None:
+        """Of two components with one condition (two flood cables) it is active if either says so."""
+        key = (condition, zone or condition.zone)
+        active[key] = active.get(key, False) or state
+
     for component, values in status.items():
         if not isinstance(values, dict):
             continue
         kind, _, index = component.partition(":")
         match kind:
             case "input":
-                state = flag(values.get("state"), f"{component}.state")
+                state = flag_or_doubt(values.get("state"), f"{component}.state", doubts)
                 if state is not None:
-                    active.append((conditions.MOTION, state, _zone(component)))
+                    tell(conditions.wired_input(state, as_state=whole), state, _zone(component))
             case "smoke" | "flood":
                 condition = conditions.SMOKE if kind == "smoke" else conditions.WATER
-                alarm = flag(values.get("alarm"), f"{component}.alarm")
+                alarm = flag_or_doubt(values.get("alarm"), f"{component}.alarm", doubts)
                 if alarm is not None:
-                    active.append((condition, alarm, None))
-                errors = values.get("errors")
-                if isinstance(errors, list):
-                    active.append((conditions.TROUBLE, bool(errors), None))
+                    tell(condition, alarm)
+                if "errors" in values or (whole and alarm is not None):  # told while there are any
+                    tell(conditions.TROUBLE, bool(values.get("errors")))
             case "presencezone":
-                present = flag(values.get("value"), f"{component}.value")
+                present = flag_or_doubt(values.get("value"), f"{component}.value", doubts)
                 if present is not None:
-                    active.append((conditions.PRESENCE, present, f"presence {index}"[:32]))
+                    tell(conditions.PRESENCE, present, f"presence {index}"[:32])
             case "devicepower":
                 cell = values.get("battery")
                 battery = percent(cell.get("percent")) if isinstance(cell, dict) else None
@@ -153,9 +168,9 @@ def _components(report: Report, status: Mapping[str, Any], *, occurred_at: objec
         rssi_dbm=rssi,
         details=details,
     )
-    if active:
-        signals = tuple(full.condition(condition, state, zone=zone) for condition, state, zone in active)
-        return Decoded(protocol=NAME, signals=signals)
+    if active or doubts:
+        signals = [full.condition(condition, state, zone=zone) for (condition, zone), state in active.items()]
+        return read(NAME, signals, doubts)
     if battery is not None or rssi is not None or details:
         return Decoded(protocol=NAME, signals=(full.alive(),), note="measurements only")
     names = ", ".join(name[:24] for name in list(status)[:4])

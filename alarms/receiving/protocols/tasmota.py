@@ -12,7 +12,7 @@ from typing import Any
 from alarms.model import Qualifier, RawMessage, Signal
 from alarms.receiving.protocols import conditions
 from alarms.receiving.protocols.conditions import Report
-from alarms.receiving.protocols.message import Decoded, UndecodableMessage, excerpt, presence
+from alarms.receiving.protocols.message import Decoded, UndecodableMessage, excerpt, presence, read
 from alarms.receiving.protocols.payload import dbm, json_object, json_value, percent, plain_text
 
 NAME = "tasmota"
@@ -99,29 +99,34 @@ def _report(publisher: str, what: str, body: dict[str, Any]) -> Decoded:
         rssi_dbm=dbm(wifi.get("Signal")) if isinstance(wifi, dict) else None,
         details=details,
     )
+    as_state = what == "SENSOR" or what.startswith("STATUS")
     signals: list[Signal] = []
+    doubts: list[str] = []
     for name, value in body.items():
-        if (match := _SWITCH.fullmatch(name)) is not None:
-            signals.extend(_switch(report, match.group(1) or "1", value, name))
-        elif (match := _BUTTON.fullmatch(name)) is not None:
-            signals.extend(_button(report, match.group(1) or "1", value))
-        elif name in _PIR:
-            signals.append(report.condition(conditions.MOTION, _motion(value, name)))
-    if signals:
-        return Decoded(protocol=NAME, signals=tuple(signals))
+        try:
+            if (match := _SWITCH.fullmatch(name)) is not None:
+                signals.extend(_switch(report, match.group(1) or "1", value, name, as_state=as_state))
+            elif (match := _BUTTON.fullmatch(name)) is not None:
+                signals.extend(_button(report, match.group(1) or "1", value))
+            elif name in _PIR:
+                signals.append(report.condition(conditions.MOTION, _motion(value, name)))
+        except UndecodableMessage as doubt:
+            doubts.append(str(doubt))
+    if signals or doubts:
+        return read(NAME, signals, doubts)
     if what in ("SENSOR", "STATE") or details:
         return Decoded(protocol=NAME, signals=(report.alive(),), note="measurements only")
     return _nothing(f"{excerpt(what)}: nothing to report")
 
 
-def _switch(report: Report, zone: str, value: object, name: str) -> list[Signal]:
+def _switch(report: Report, zone: str, value: object, name: str, *, as_state: bool) -> list[Signal]:
     state = value.get("Action") if isinstance(value, dict) else value
     active = _STATES.get(state) if isinstance(state, str) else None
     if active is None:
         if isinstance(state, str):
             return []  # TOGGLE, HOLD, POWER_INCREMENT ...: a push of a wall switch
         raise UndecodableMessage(f"{name}: ON or OFF was expected, not {excerpt(state)}")
-    return [report.condition(conditions.MOTION, active, zone=zone)]
+    return [report.condition(conditions.wired_input(active, as_state=as_state), active, zone=zone)]
 
 
 def _button(report: Report, zone: str, value: object) -> list[Signal]:

@@ -11,10 +11,11 @@ from alarms.model import RawMessage
 from alarms.receiving.protocols.conditions import Report
 from alarms.receiving.protocols.lorawan import signals_of
 from alarms.receiving.protocols.message import Decoded, UndecodableMessage, excerpt
-from alarms.receiving.protocols.payload import child_name, dbm, json_object, percent, rfc3339
+from alarms.receiving.protocols.payload import child_name, dbm, json_object, percent, rfc3339_or_doubt
 
 NAME = "ttn"
 
+_TIME_LIMIT = 40
 _QUIET = ("join_accept", "location_solved", "service_data", "uplink_normalized")
 
 
@@ -40,24 +41,32 @@ def decode(publisher: str, rest: list[str], message: RawMessage) -> Decoded:
         decoded = {}
     if not isinstance(decoded, dict):
         raise UndecodableMessage(f"decoded_payload: an object was expected, not {excerpt(decoded)}")
+    received_at = _received_at(uplink, body)
+    doubts: list[str] = []
     report = Report(
         publisher=publisher,
         child=child_name(device),
-        message_id=_message_id(uplink),
-        occurred_at=_received_at(uplink, body),
+        message_id=_message_id(uplink, received_at),
+        occurred_at=None if received_at is None else rfc3339_or_doubt(received_at, "received_at", doubts),
         rssi_dbm=_rssi(uplink.get("rx_metadata")),
         battery_percent=_battery(uplink.get("last_battery_percentage")),
         details=_counter(uplink.get("f_cnt")),
     )
     signals, note = signals_of(report, decoded)
-    return Decoded(protocol=NAME, signals=signals, note=note)
+    return Decoded(protocol=NAME, signals=signals, note="; ".join(filter(None, [note, *doubts])))
 
 
-def _message_id(uplink: dict[str, Any]) -> str | None:
-    """Session and frame counter: the counter starts again with each join, which begins a new session."""
+def _message_id(uplink: dict[str, Any], received_at: str | None) -> str | None:
+    """Session, frame counter and the network's time, which a redelivery repeats.
+
+    The counter alone does not do: a device activated by personalisation (ABP) keeps its session for ever, and begins to
+    count anew when its battery is changed.
+    """
     session, counter = uplink.get("session_key_id"), uplink.get("f_cnt", 0)
+    if received_at is None or len(received_at) > _TIME_LIMIT:
+        return None
     if isinstance(session, str) and 0 < len(session) <= 64 and type(counter) is int and 0 <= counter < 2**32:
-        return f"{session}:{counter}"
+        return f"{session}:{counter}:{received_at}"
     return None
 
 
@@ -65,11 +74,11 @@ def _counter(counter: object) -> dict[str, Any]:
     return {"f_cnt": counter} if type(counter) is int and 0 <= counter < 2**32 else {}
 
 
-def _received_at(uplink: dict[str, Any], body: dict[str, Any]) -> Any:
+def _received_at(uplink: dict[str, Any], body: dict[str, Any]) -> str | None:
     """By the network's clock: LoRaWAN sensors have none."""
     for where in (uplink, body):
-        if isinstance(where.get("received_at"), str):
-            return rfc3339(where["received_at"], "received_at")
+        if isinstance(written := where.get("received_at"), str):
+            return written
     return None
 
 

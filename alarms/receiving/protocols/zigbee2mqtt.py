@@ -12,11 +12,11 @@ from typing import Any
 from alarms.model import Qualifier, RawMessage, Signal
 from alarms.receiving.protocols import conditions
 from alarms.receiving.protocols.conditions import Condition, Report
-from alarms.receiving.protocols.message import Decoded, UndecodableMessage, excerpt, presence
+from alarms.receiving.protocols.message import Decoded, UndecodableMessage, as_state, excerpt, presence, read
 from alarms.receiving.protocols.payload import (
     child_name,
     epoch,
-    flag,
+    flag_or_doubt,
     json_object,
     json_value,
     percent,
@@ -42,11 +42,14 @@ _TRUE_MEANS: dict[str, Condition] = {
     "emergency": conditions.PANIC,
     "panic": conditions.PANIC,
 }
+_SELF_TESTED = frozenset({"smoke", "gas", "carbon_monoxide", "water_leak"})
+"""What a detector says of itself while its test button is pressed: a state, and no fire."""
 _PANIC_ACTIONS = frozenset({"sos", "emergency", "panic", "alarm", "panic_button", "emergency_button"})
 _MEASUREMENTS = (
     "temperature", "humidity", "illuminance", "pressure", "voltage", "device_temperature", "co2", "voc", "pm25",
-    "smoke_density", "gas_value", "strength", "angle", "linkquality",
+    "smoke_density", "gas_value", "gas", "strength", "angle", "linkquality",
 )  # fmt: skip
+"""Where they are numbers: ``gas`` is a volume when a meter tells it, and a condition when it is true or false."""
 _COMMANDS = ("set", "get")
 
 
@@ -104,9 +107,11 @@ def _state(publisher: str, child: str, payload: bytes) -> Decoded:
         for name in _MEASUREMENTS
         if isinstance(value := state.get(name), int | float) and not isinstance(value, bool)
     }
+    doubts: list[str] = []
     action = state.get("action")
     if action is not None and not isinstance(action, str):
-        raise UndecodableMessage(f"action: a word was expected, not {excerpt(action)}")
+        doubts.append(f"action: a word was expected, not {excerpt(action)}")
+        action = None
     if action:
         details["action"] = action[:64]
     report = Report(
@@ -117,19 +122,23 @@ def _state(publisher: str, child: str, payload: bytes) -> Decoded:
         details=details,
     )
     signals: list[Signal] = []
+    testing = flag_or_doubt(state.get("test"), "test", doubts)
     for name, condition in _TRUE_MEANS.items():
-        active = flag(state.get(name), name)
+        if name in details:
+            continue
+        active = flag_or_doubt(state.get(name), name, doubts)
         if active is not None:
-            signals.append(report.condition(condition, active))
-    is_open = flag(state.get("contact"), "contact")
-    if is_open is not None:  # contact: true means that magnet and reed touch, the door is shut
-        signals.append(report.condition(conditions.CONTACT, not is_open))
-    if flag(state.get("test"), "test"):
+            signal = report.condition(condition, active)
+            signals.append(as_state(signal) if testing and active and name in _SELF_TESTED else signal)
+    shut = flag_or_doubt(state.get("contact"), "contact", doubts)
+    if shut is not None:  # contact: true means that magnet and reed touch
+        signals.append(report.condition(conditions.CONTACT, not shut))
+    if testing:
         signals.append(report.condition(conditions.TEST, True))
     if action and _is_panic(action):
         signals.append(report.signal("120", Qualifier.NEW, zone="panic"))
-    if signals:
-        return Decoded(protocol=NAME, signals=tuple(signals))
+    if signals or doubts:
+        return read(NAME, signals, doubts)
     note = f"action {excerpt(action)}: nothing to report" if action else "measurements only"
     return Decoded(protocol=NAME, signals=(report.alive(),), note=note)
 

@@ -10,7 +10,7 @@ CREATE TABLE devices (
     name            text NOT NULL DEFAULT '',
     protocol        text NOT NULL DEFAULT 'lianfang',             -- lianfang, zigbee2mqtt, tasmota, shelly1 ...
     gateway_id      bigint REFERENCES devices (id),               -- the device that this one speaks through
-    external_id     text,                                         -- its name there, unique within the gateway
+    external_id     text,                                         -- its name there; a retired one's is free again
     site_id         bigint REFERENCES sites (id),
     organisation_id bigint REFERENCES organisations (id),
     zone            text NOT NULL DEFAULT '',
@@ -29,9 +29,9 @@ CREATE TABLE devices (
     created_at      timestamptz NOT NULL DEFAULT now(),
     updated_at      timestamptz NOT NULL DEFAULT now(),
     CHECK ((gateway_id IS NULL) = (external_id IS NULL)),
-    CHECK (status <> 'test' OR test_until IS NOT NULL),
-    UNIQUE (gateway_id, external_id)
+    CHECK (status <> 'test' OR test_until IS NOT NULL)
 );
+CREATE UNIQUE INDEX devices_child ON devices (gateway_id, external_id) WHERE status <> 'retired';
 CREATE INDEX devices_site ON devices (site_id);
 CREATE INDEX devices_village ON devices (village, id);
 CREATE INDEX devices_position ON devices USING gist (position);
