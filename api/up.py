@@ -19,7 +19,7 @@ from api.embedded.mosquitto import EmbeddedMosquitto
 from api.embedded.ports import is_free, who_listens
 from api.embedded.postgres import EmbeddedPostgres
 from api.held import hold
-from api.services import Service, ServiceError, Supervisor, own_command
+from api.services import Service, ServiceError, Supervisor, heard_or_not, own_command
 from api.settings import PREFIX, Settings
 
 Say = Callable[[str], None]
@@ -44,7 +44,7 @@ class Up:
         when_up: Step = _no_step,
     ) -> None:
         self.settings = settings
-        self.say = say
+        self.say = heard_or_not(say)
         self._command = command
         self._echo = echo
         self._before_roles = before_roles
