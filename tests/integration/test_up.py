@@ -23,6 +23,7 @@ from alarms.registry import credentials
 from api.embedded import endpoints
 from api.embedded.mosquitto import Login
 from api.embedded.ports import any_free
+from api.held import hold
 from api.settings import Settings, load_settings
 from tests.integration.test_embedded_mosquitto import Talker
 
@@ -216,6 +217,17 @@ def test_a_taken_port_is_said_with_its_holder(var: Path) -> None:
     assert f"port {port} is taken by process {os.getpid()} (" in terminal.text
     assert "choose another port with LIANFANG_HTTP_PORT" in terminal.text
     assert "Traceback" not in terminal.text
+
+
+def test_a_second_demo_leaves_the_file_of_the_first(var: Path, port: int) -> None:
+    var.mkdir(mode=0o711)
+    (var / "demo.json").write_text("{}")
+    with hold(var, "./run demo"):
+        for arguments in (("demo",), ("demo", "--fresh")):
+            second = Terminal(*arguments, var=var, port=port)
+            assert second.end() == 1
+            assert f"is held by `./run demo`, process {os.getpid()}" in second.text
+    assert (var / "demo.json").read_text() == "{}"
 
 
 def test_a_wrong_setting_is_wrong_usage(var: Path) -> None:
