@@ -55,6 +55,9 @@ class Up:
     async def run(self) -> None:
         """Start, run until asked to stop, stop. Raises what kept it from starting."""
         var = make_var(self.settings)
+        for server in (self.postgres, self.mosquitto):
+            if server is not None:
+                server.account.require_own(server.folder)  # before anything of ours is written there
         with hold(var, self._command):
             require_http_port(self.settings)
             supervisor = Supervisor(var / "log", self.say)
@@ -100,6 +103,8 @@ class Up:
                 is_ready=one.is_ready,
                 stop_signal=one.stop_signal,
                 stop_timeout_s=one.stop_timeout_s,
+                start_timeout_s=one.start_timeout_s,
+                waits_for=one.waits_for,
                 echo=self._echo,
             )
             for one in servers
