@@ -114,6 +114,7 @@ class Up:
         """Tell where the servers are, migrate, let the known devices in."""
         endpoints.publish(
             self.settings.var_dir,
+            http=(self.settings.http_host, self.settings.http_port),
             database_url=self.postgres.url if self.postgres else None,
             logins={name: self.mosquitto.login(name) for name in ("intake", "demo", "enrol")}
             if self.mosquitto
@@ -191,7 +192,7 @@ def answers(settings: Settings) -> bool:
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200
-    except OSError:
+    except (OSError, http.client.HTTPException):  # the latter: something answers that does not speak HTTP
         return False
     finally:
         connection.close()
