@@ -15,10 +15,10 @@ from api.database.pool import connect
 from api.embedded import endpoints
 from api.held import hold
 from api.services import Service, ServiceError, Supervisor, own_command
-from api.settings import Settings
+from api.settings import PREFIX, Settings, SettingsError
 from api.up import Say, Up, child_environment, make_var
 
-STATE = ("postgres", "mosquitto", "log", "demo.json", "demo.logins.json", "endpoints.json", "intake.json")
+STATE = ("postgres", "mosquitto", "log", "demo.json", "demo.logins.json", "endpoints.json")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +53,11 @@ PEOPLE = (
 
 async def run_demo(settings: Settings, say: Say, *, simulator: bool, fresh: bool, households: int) -> None:
     """Run the demo until asked to stop. Raises what kept it from starting."""
+    if fresh and settings.database_url:
+        raise SettingsError(
+            f"--fresh forgets what the embedded database holds, and {PREFIX}DATABASE_URL names one of yours, which it "
+            f"leaves alone: unset it, or empty that database yourself and start without --fresh"
+        )
     var = make_var(settings)
     if fresh:
         forget(var)

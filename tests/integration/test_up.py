@@ -20,11 +20,12 @@ import psycopg
 import pytest
 
 from alarms.registry import credentials
+from api.demo import run_demo
 from api.embedded import endpoints
 from api.embedded.mosquitto import Login
 from api.embedded.ports import any_free
 from api.held import hold
-from api.settings import Settings, load_settings
+from api.settings import Settings, SettingsError, load_settings
 from tests.integration.test_embedded_mosquitto import Talker
 
 ROOT = Path(__file__).parents[2]
@@ -228,6 +229,16 @@ def test_a_second_demo_leaves_the_file_of_the_first(var: Path, port: int) -> Non
             assert second.end() == 1
             assert f"is held by `./run demo`, process {os.getpid()}" in second.text
     assert (var / "demo.json").read_text() == "{}"
+
+
+async def test_a_fresh_demo_refuses_a_database_that_is_not_its_own(tmp_path: Path) -> None:
+    """It would forget the passwords of the people in it, and not the people."""
+    logins = tmp_path / "demo.logins.json"
+    logins.write_text("{}")
+    settings = load_settings(var_dir=tmp_path, database_url="postgresql://me:hush@127.0.0.1/mine")
+    with pytest.raises(SettingsError, match="--fresh forgets what the embedded database holds"):
+        await run_demo(settings, print, simulator=False, fresh=True, households=100)
+    assert logins.exists()
 
 
 def test_a_wrong_setting_is_wrong_usage(var: Path) -> None:
