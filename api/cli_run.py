@@ -54,6 +54,7 @@ def serve(port: Port = None) -> None:
             factory=True,
             host=settings.http_host,
             port=settings.http_port,
+            forwarded_allow_ips=settings.trusted_proxies,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=3,  # the live feed never ends by itself
