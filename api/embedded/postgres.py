@@ -167,7 +167,8 @@ class EmbeddedPostgres:
         if not (other / "postgres").exists():
             raise EmbeddedError(
                 f"the data in {self.data} was made by PostgreSQL {made_by}, and only {installed.version} is "
-                f"installed: install postgresql-{made_by} too, or dump and load (docs/operations.md)"
+                f"installed: install postgresql-{made_by} and postgresql-{made_by}-postgis-3 again, or bring back a "
+                f"backup (docs/operations.md, Upgrade)"
             )
         self._programs = other
         return Installed(made_by, other)
