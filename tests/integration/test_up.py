@@ -208,6 +208,15 @@ def test_ctrl_c_while_it_starts_is_obeyed(var: Path, port: int) -> None:
     assert "Traceback" not in terminal.text
 
 
+@pytest.mark.timeout(300)
+def test_ctrl_c_while_the_demo_city_loads_is_obeyed(var: Path, port: int) -> None:
+    terminal = Terminal("demo", "--households", "200000", var=var, port=port)
+    terminal.until_said(r"demo-load \| ")
+    assert terminal.ctrl_c() == 0
+    assert "the demo city is loaded" not in terminal.text
+    assert "Traceback" not in terminal.text
+
+
 def test_a_taken_port_is_said_with_its_holder(var: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -281,7 +290,7 @@ def test_help_needs_nothing_heavy() -> None:
 
 
 @pytest.mark.timeout(600)
-def test_the_demo_writes_its_file_and_starts_again_quickly(var: Path, port: int) -> None:
+def test_the_demo_writes_its_file_and_starts_again_without_loading(var: Path, port: int) -> None:
     demo = ("demo", "--households", "500", "--no-simulator")
     first = Terminal(*demo, var=var, port=port)
     first.until_said("Ctrl-C stops everything", timeout_s=300)
@@ -298,10 +307,12 @@ def test_the_demo_writes_its_file_and_starts_again_quickly(var: Path, port: int)
         "admin",
     }
 
-    began = time.monotonic()
+    assert "loading the demo city" in first.text
+    loaded_at = (var / "log" / "demo-load.log").stat().st_mtime
     second = Terminal(*demo, var=var, port=port)
     second.until_said("Ctrl-C stops everything")
-    assert time.monotonic() - began < 20, "nothing is loaded again"
+    assert "loading the demo city" not in second.text, "nothing is loaded again"
+    assert (var / "log" / "demo-load.log").stat().st_mtime == loaded_at
     again = json.loads((var / "demo.json").read_text())
     assert again == described, "logins and addresses are stable between starts"
     assert second.ctrl_c() == 0
