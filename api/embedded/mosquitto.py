@@ -106,9 +106,8 @@ class EmbeddedMosquitto:
         self.folder = self.folder.resolve()
         self.account.require_way_to(self.folder)
         store = self.account.folder(self.folder / "store")
-        if pid := earlier.find(
-            "mosquitto", self._settings_file
-        ):  # two on one store would write over each other
+        # Two on one store would write over each other.
+        if pid := earlier.find("mosquitto", self._settings_file):
             earlier.end(pid, "mosquitto", self._settings_file, self.stop_signal)
         self.port = kept_port(self.folder / "port", self.host, self._wanted_port or self.port or None)
         if not is_free(self.host, self.port):
