@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,3 +68,7 @@ def plain_errors() -> Iterator[None]:
         ) from error
     except PermissionError as error:
         raise fail(f"no right to use {error.filename}: run as the account that owns it") from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise fail("the disk is full: make room, and start again. See `lianfang doctor`") from error

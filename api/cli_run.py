@@ -1,4 +1,4 @@
-"""Commands that run things: up, demo, serve, intake, jobs, migrate, simulate, doctor, settings."""
+"""Commands that run things: up, demo, serve, intake, jobs, migrate, backup, restore, simulate, doctor, settings."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ Port = Annotated[int | None, typer.Option(help="Port that HTTP listens on.", min
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (up, serve, intake, jobs, migrate, doctor):
+    for command in (up, serve, intake, jobs, migrate, backup, restore, doctor):
         app.command()(command)
     app.command("settings")(settings_table)
     app.command(hidden=True)(demo)
@@ -54,6 +54,7 @@ def serve(port: Port = None) -> None:
             factory=True,
             host=settings.http_host,
             port=settings.http_port,
+            forwarded_allow_ips=settings.trusted_proxies,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=3,  # the live feed never ends by itself
@@ -95,6 +96,41 @@ def migrate() -> None:
     with plain_errors():
         applied = migrate_database(settings)
     say("\n".join(f"applied {label}" for label in applied) or "the database is up to date")
+
+
+def backup(file: Annotated[Path, typer.Argument(help="File to write.", show_default=False)]) -> None:
+    """Write all of the database to one file, while everything runs."""
+    from api.backup import BackupError
+    from api.backup import backup as write_backup
+
+    settings = settings_or_exit()
+    with plain_errors():
+        try:
+            size = write_backup(settings, file)
+        except BackupError as error:
+            raise fail(str(error)) from error
+    say(f"{file}: {size / 1e6:,.1f} MB")
+
+
+def restore(
+    file: Annotated[
+        Path,
+        typer.Argument(help="File that `backup` wrote.", show_default=False, exists=True, dir_okay=False),
+    ],
+) -> None:
+    """Bring a backup into an empty database, and that up to date."""
+    import asyncio
+
+    from api.backup import BackupError
+    from api.backup import restore as bring_back
+
+    settings = settings_or_exit()
+    with plain_errors():
+        try:
+            asyncio.run(bring_back(settings, file, say))
+        except BackupError as error:
+            raise fail(str(error)) from error
+    say("all is back; start it: `lianfang up`")
 
 
 def doctor() -> None:

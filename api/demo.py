@@ -15,10 +15,10 @@ from api.database.pool import connect
 from api.embedded import endpoints
 from api.held import hold
 from api.services import Service, ServiceError, Supervisor, own_command
-from api.settings import Settings
+from api.settings import PREFIX, Settings, SettingsError
 from api.up import Say, Up, child_environment, make_var
 
-STATE = ("postgres", "mosquitto", "log", "demo.json", "demo.logins.json", "endpoints.json", "intake.json")
+STATE = ("postgres", "mosquitto", "log", "demo.json", "demo.logins.json", "endpoints.json")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,15 +53,21 @@ PEOPLE = (
 
 async def run_demo(settings: Settings, say: Say, *, simulator: bool, fresh: bool, households: int) -> None:
     """Run the demo until asked to stop. Raises what kept it from starting."""
+    if fresh and settings.database_url:
+        raise SettingsError(
+            f"--fresh forgets what the embedded database holds, and {PREFIX}DATABASE_URL names one of yours, which it "
+            f"leaves alone: unset it, or empty that database yourself and start without --fresh"
+        )
     var = make_var(settings)
     if fresh:
         forget(var)
     demo_file = var / "demo.json"
+    written = False
 
     async def load(supervisor: Supervisor) -> None:
         if supervisor.stopping.is_set() or is_loaded(settings):
             return
-        say(f"loading the demo city with {households:,} households; this is done once")
+        up.say(f"loading the demo city with {households:,} households; this is done once")
         code = await supervisor.run_once(
             Service(
                 name="demo-load",
@@ -76,8 +82,10 @@ async def run_demo(settings: Settings, say: Say, *, simulator: bool, fresh: bool
             )
 
     async def tell(supervisor: Supervisor) -> None:
+        nonlocal written
         logins = demo_logins(settings)
         write_demo_file(demo_file, settings, logins)
+        written = True
         if simulator:
             await supervisor.start(
                 Service(
@@ -87,21 +95,22 @@ async def run_demo(settings: Settings, say: Say, *, simulator: bool, fresh: bool
                     environment=child_environment(settings),
                 )
             )
-        say("")
-        say(f"  The map:  {settings.url}")
-        say("")
+        up.say("")
+        up.say(f"  The map:  {settings.url}")
+        up.say("")
         for one in logins:
-            say(
+            up.say(
                 f"  {one.username:13} {one.password:18} {one.role}{f' of {one.division}' if one.division else ''}"
             )
-        say("")
-        say(f"  MQTT and all of this as JSON: {demo_file}. Ctrl-C stops everything.")
+        up.say("")
+        up.say(f"  MQTT and all of this as JSON: {demo_file}. Ctrl-C stops everything.")
 
     up = Up(settings, say, command="./run demo", before_roles=load, when_up=tell)
     try:
         await up.run()
     finally:
-        demo_file.unlink(missing_ok=True)
+        if written:  # or it is another demo's, which runs here
+            demo_file.unlink(missing_ok=True)
 
 
 def forget(var: Path) -> None:

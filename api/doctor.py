@@ -13,21 +13,20 @@ from pathlib import Path
 import psycopg
 from psycopg.rows import tuple_row
 
+from api import heartbeat
 from api.database.migrate import MigrationError, pending
-from api.database.pool import DatabaseUnavailable, connect
+from api.database.pool import DatabaseNotPrepared, DatabaseUnavailable, connect
 from api.embedded import EmbeddedError, endpoints
 from api.embedded.mosquitto import Login
 from api.embedded.ports import is_free, listens, who_listens
 from api.embedded.postgres import find_installed
 from api.held import holder
-from api.intake import read_heartbeat
-from api.settings import PREFIX, Settings
+from api.settings import PREFIX, Settings, SettingsError
 
 OLDEST_POSTGRES = 150_000
 OLDEST_POSTGIS = (3, 3)
 CLOCK_APART_S = 5.0
 YEAR_AT_LEAST = 2026
-INTAKE_SILENT_S = 10.0
 SMALLEST_FREE_BYTES = 1_000_000_000
 UI_INDEX = Path(__file__).resolve().parents[1] / "map_ui" / "dist" / "index.html"
 
@@ -59,7 +58,24 @@ def wrong(subject: str, what: str, advice: str) -> Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything; what cannot be looked at because something before it is wrong is left out."""
-    return [finding for look in LOOKS for finding in look(settings)]
+    found: list[Finding] = []
+    for look in LOOKS:
+        subject = look.__name__.removeprefix("look_at_")
+        try:
+            found += look(settings)
+        except SettingsError as error:
+            found.append(wrong(subject, str(error), "see docs/settings.md"))
+        except PermissionError as error:
+            found.append(
+                wrong(
+                    subject,
+                    f"this account may not read {error.filename}",
+                    "run it as the account that `up` runs as",
+                )
+            )
+        except (OSError, psycopg.Error) as error:
+            found.append(wrong(subject, f"could not be looked at: {error}", "put that right, and ask again"))
+    return found
 
 
 def look_at_disk(settings: Settings) -> Iterator[Finding]:
@@ -129,6 +145,10 @@ def look_at_programs(settings: Settings) -> Iterator[Finding]:
 def look_at_http(settings: Settings) -> Iterator[Finding]:
     """Is the port ours, free, or somebody else's?"""
     running = holder(settings.var_dir)
+    if running and (
+        address := endpoints.http_address(settings.var_dir)
+    ):  # another than the settings': --port N
+        settings = settings.model_copy(update={"http_host": address[0], "http_port": address[1]})
     if is_free(settings.http_host, settings.http_port):
         if running:
             yield wrong(
@@ -235,11 +255,18 @@ def look_at_broker(settings: Settings) -> Iterator[Finding]:
 
 
 def look_at_intake(settings: Settings) -> Iterator[Finding]:
-    """Is somebody receiving?"""
-    heart = read_heartbeat(settings)
-    advice = f"start it (`lianfang up`, or `lianfang intake`), or look into {settings.var_dir}/log/intake.log"
-    if heart is None or heart.age_s > INTAKE_SILENT_S:
-        what = "has never run here" if heart is None else f"was last heard of {heart.age_s:.0f} s ago"
+    """Is somebody receiving, here or on another machine?"""
+    try:
+        with connect(settings, "api", application_name="lianfang-doctor", autocommit=True) as conn:
+            heart = heartbeat.read(conn)
+    except (DatabaseUnavailable, DatabaseNotPrepared, psycopg.errors.UndefinedTable):
+        return  # what is wrong with the database was said
+    advice = (
+        f"start it (`lianfang up`, or `lianfang intake` on any machine), or look into its log: "
+        f"{settings.var_dir}/log/intake.log where `up` runs"
+    )
+    if heart is None or heart.is_stale:
+        what = "has never run" if heart is None else f"was last heard of {heart.age_s:.0f} s ago"
         yield wrong("intake", what, advice)
     elif not heart.connected:
         yield wrong("intake", "runs, but the broker does not let it in or is away", advice)

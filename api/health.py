@@ -11,13 +11,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from psycopg_pool import PoolTimeout
 from pydantic import BaseModel
 
+from api import heartbeat
 from api.embedded.endpoints import NotRunning, mqtt_login
 from api.embedded.ports import listens
-from api.intake import read_heartbeat
-from api.settings import Settings
+from api.settings import Settings, SettingsError
 
 router = APIRouter(tags=["health"])
-STALE_S = 10.0
 
 
 class Alive(BaseModel):
@@ -47,9 +46,8 @@ async def readyz(request: Request, response: Response) -> Ready:
     """Whether the database, the broker and the intake work."""
     settings: Settings = request.app.state.settings
     reasons: list[str] = []
-    database = await _database(request, reasons)
+    database, intake = await _database_and_intake(request, reasons)
     broker = await asyncio.to_thread(_broker, settings, reasons)
-    intake = _intake(settings, reasons)
     ready = database and broker and intake
     if not ready:
         response.status_code = 503
@@ -63,34 +61,32 @@ async def metrics(request: Request) -> Response:
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
-async def _database(request: Request, reasons: list[str]) -> bool:
+async def _database_and_intake(request: Request, reasons: list[str]) -> tuple[bool, bool]:
     try:
         async with request.app.state.pool.connection(timeout=2) as conn:
-            await conn.execute("SELECT 1")
+            heard = await heartbeat.read_async(conn)
     except (psycopg.OperationalError, PoolTimeout):
-        reasons.append("the database does not answer")
-        return False
-    return True
+        reasons += [
+            "the database does not answer",
+            "whether the intake runs is not known without the database",
+        ]
+        return False, False
+    if heard is None or heard.is_stale:
+        reasons.append("the intake does not run, or cannot write to the database")
+    elif not heard.connected:
+        reasons.append("the intake is not connected to the broker")
+    else:
+        return True, True
+    return True, False
 
 
 def _broker(settings: Settings, reasons: list[str]) -> bool:
     try:
         login = mqtt_login(settings, "intake")
-    except NotRunning as error:
+    except (NotRunning, SettingsError) as error:
         reasons.append(str(error))
         return False
     if not listens(login.host, login.port):
         reasons.append(f"nothing listens at the broker's {login.host}:{login.port}")
-        return False
-    return True
-
-
-def _intake(settings: Settings, reasons: list[str]) -> bool:
-    heartbeat = read_heartbeat(settings)
-    if heartbeat is None or heartbeat.age_s > STALE_S:
-        reasons.append("the intake does not run on this machine")
-        return False
-    if not heartbeat.connected:
-        reasons.append("the intake is not connected to the broker")
         return False
     return True

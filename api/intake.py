@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
+import socket
 import threading
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import psycopg
+import structlog
 
 from alarms.receiving.intake import Outcome, Rules
 from alarms.receiving.mqtt import Broker, Receiver
-from api.database.pool import DatabaseUnavailable, connect
+from api import heartbeat
+from api.database.pool import DatabaseNotPrepared, DatabaseUnavailable, connect
 from api.embedded.endpoints import mqtt_login
 from api.ready import announce_ready
 from api.settings import Settings
 
-HEARTBEAT = "intake.json"
-HEARTBEAT_S = 1.0
+HEARTBEAT_S = 5.0
+LOOK_S = 1.0
+
+log = structlog.get_logger(__name__)
 
 
 def run_intake(settings: Settings) -> None:
     """Receive until SIGTERM or Ctrl-C; the batch at hand is finished first."""
     login = mqtt_login(settings, "intake")
-    heart = _Heart(settings.var_dir / HEARTBEAT)
+    heart = _Heart(settings)
 
     def open_connection() -> psycopg.Connection[Any]:
         try:
@@ -56,41 +59,11 @@ def run_intake(settings: Settings) -> None:
         heart.stop()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Heartbeat:
-    """What the intake of this machine said last."""
-
-    at: datetime
-    connected: bool
-    """Whether the broker lets it in."""
-    stored: int
-    """Messages stored since it started."""
-    last_batch_at: datetime | None
-    age_s: float
-
-
-def read_heartbeat(settings: Settings) -> Heartbeat | None:
-    """The intake's last word on this machine; None when it never ran here. Fresh when ``age_s`` is a few seconds."""
-    try:
-        values = json.loads((settings.var_dir / HEARTBEAT).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    last = values["last_batch_at"]
-    at = datetime.fromisoformat(values["at"])
-    return Heartbeat(
-        at=at,
-        connected=values["connected"],
-        stored=values["stored"],
-        last_batch_at=datetime.fromisoformat(last) if last else None,
-        age_s=(datetime.now(UTC) - at).total_seconds(),
-    )
-
-
 class _Heart:
-    """Writes the heartbeat, and announces the intake to its supervisor."""
+    """Writes the heartbeat over a connection of its own, and announces the intake to its supervisor."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._stopped = threading.Event()
         self._stored = 0
         self._last_batch_at: datetime | None = None
@@ -105,22 +78,35 @@ class _Heart:
             continue
         if receiver.connected:
             announce_ready()
-        while True:
-            self._write(connected=receiver.connected)
-            if self._stopped.wait(HEARTBEAT_S):
-                return
+        while not self._stopped.is_set():
+            try:
+                with connect(
+                    self._settings, "intake", application_name="lianfang-intake-heart", autocommit=True
+                ) as conn:
+                    self._beat_over(conn, receiver)
+            except (psycopg.Error, DatabaseNotPrepared, OSError) as error:
+                log.warning("heartbeat_failed", why=type(error).__name__)
+                self._stopped.wait(HEARTBEAT_S)
 
     def stop(self) -> None:
         self._stopped.set()
 
-    def _write(self, *, connected: bool) -> None:
-        values = {
+    def _beat_over(self, conn: psycopg.Connection, receiver: Receiver) -> None:
+        """Every few seconds, and at once when the broker comes or goes."""
+        said: bool | None = None
+        said_at = 0.0
+        while not self._stopped.is_set():
+            connected = receiver.connected
+            if connected != said or time.monotonic() - said_at >= HEARTBEAT_S:
+                heartbeat.beat(conn, self._details(connected=connected))
+                said, said_at = connected, time.monotonic()
+            self._stopped.wait(LOOK_S)
+
+    def _details(self, *, connected: bool) -> dict[str, object]:
+        return {
+            "host": socket.gethostname(),
             "pid": os.getpid(),
-            "at": datetime.now(UTC).isoformat(),
             "connected": connected,
             "stored": self._stored,
             "last_batch_at": self._last_batch_at.isoformat() if self._last_batch_at else None,
         }
-        temporary = self._path.with_name(f".{self._path.name}.new")
-        temporary.write_text(json.dumps(values), encoding="utf-8")
-        temporary.replace(self._path)

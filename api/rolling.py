@@ -17,9 +17,11 @@ class RollingFile:
         self._written = path.stat().st_size
 
     def write(self, data: bytes) -> None:
-        """Append; starts a new file first when this one is full."""
+        """Append; starts a new file first when this one is full. Raises ``OSError``; the next write tries again."""
         if self._written and self._written + len(data) > self._size:
             self._roll()
+        if self._file.closed:
+            self._file = self.path.open("ab", buffering=0)
         self._file.write(data)
         self._written += len(data)
 
@@ -37,7 +39,6 @@ class RollingFile:
             older = self._numbered(number - 1)
             if older.exists():
                 older.replace(self._numbered(number))
-        self._file = self.path.open("ab", buffering=0)
         self._written = 0
 
     def _numbered(self, number: int) -> Path:

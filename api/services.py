@@ -21,6 +21,9 @@ from api.ready import READY_FD
 from api.rolling import RollingFile
 
 POLL_S = 0.03
+POLL_SLOWEST_S = 1.0
+TELL_S = 10.0
+"""A wait that lasts longer is said this often."""
 BACKOFF_FIRST_S = 0.2
 BACKOFF_MOST_S = 15.0
 SETTLED_S = 30.0
@@ -35,6 +38,20 @@ def _nothing() -> None:
     """No preparation is needed."""
 
 
+def _not_ready() -> str:
+    return "it is not ready yet"
+
+
+def heard_or_not(say: Callable[[str], None]) -> Callable[[str], None]:
+    """``say`` for what has to go on when its terminal is gone, or the disk that its lines go to is full."""
+
+    def say_it(line: str) -> None:
+        with contextlib.suppress(OSError):
+            say(line)
+
+    return say_it
+
+
 @dataclass(kw_only=True)
 class Service:
     """What to run, how to know that it is ready and how to stop it."""
@@ -47,7 +64,10 @@ class Service:
     """Asked again and again, in a thread. None: the process announces itself (``api.ready``)."""
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 20.0
-    start_timeout_s: float = 60.0
+    start_timeout_s: float | None = 60.0
+    """None: as long as its process lives."""
+    waits_for: Callable[[], str] = _not_ready
+    """Why it is not ready, for a person who waits."""
     environment: Mapping[str, str] = field(default_factory=dict)
     echo: bool = False
     """Also show its lines, under its name."""
@@ -58,7 +78,7 @@ class Supervisor:
 
     def __init__(self, log_folder: Path, say: Callable[[str], None]) -> None:
         self._log_folder = log_folder
-        self._say = say
+        self._say = heard_or_not(say)
         self._running: list[_Running] = []
         self.stopping = asyncio.Event()
 
@@ -96,12 +116,16 @@ class Supervisor:
                 task.cancel()
 
     async def run_once(self, service: Service) -> int:
-        """Run a service to its end and return its exit code (negative: killed by that signal)."""
+        """Run a service to its end and return its exit code (negative: killed by that signal).
+
+        Asked to stop meanwhile, it ends the service; look at ``stopping``.
+        """
         one = _Running(service, self._log_folder, self._say, self.stopping)
         self._running.append(one)
         try:
             return await one.run_once()
         finally:
+            await one.stop()
             self._running.remove(one)
 
     def pid(self, name: str) -> int | None:
@@ -186,28 +210,43 @@ class _Running:
 
     async def run_once(self) -> int:
         await self._spawn(announces=False)
-        return await self._wait_end()
+        end = asyncio.create_task(self._wait_end())
+        stop = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({end, stop}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if not end.done():
+            await self._end()
+        return await end
 
     async def stop(self) -> None:
         """End the process in its own way, and by force when it takes too long."""
-        process = self.process
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(self.service.stop_signal)
-            try:
-                await asyncio.wait_for(process.wait(), self.service.stop_timeout_s)
-            except TimeoutError:
-                self._say(
-                    f"{self.service.name} did not stop within {self.service.stop_timeout_s:g} s and is killed"
-                )
-                await self._kill()
+        await self._end()
         if self.task is not None:
             await asyncio.wait([self.task])
+            self.task.exception()  # what went wrong was told, by `start` or after this: asyncio need not tell it again
         if self._first_ready.done():
             self._first_ready.exception()  # whoever waited was told; perhaps nobody did
         if self._reader is not None:
             await self._reader
         self._log.close()
+
+    async def _end(self) -> None:
+        process = self.process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(self.service.stop_signal)
+        waited = 0.0
+        while waited < self.service.stop_timeout_s:
+            step = min(TELL_S, self.service.stop_timeout_s - waited)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), step)
+                return
+            waited += step
+            if waited < self.service.stop_timeout_s:
+                self._say(f"{self.service.name} is still stopping, since {waited:.0f} s")
+        self._say(f"{self.service.name} did not stop within {self.service.stop_timeout_s:g} s and is killed")
+        await self._kill()
 
     async def _start_and_wait_ready(self) -> bool:
         """Whether it is ready; False: we are asked to stop meanwhile."""
@@ -215,21 +254,28 @@ class _Running:
         if self._stopping.is_set():
             return False
         ready_pipe = await self._spawn(announces=self.service.is_ready is None)
-        deadline = time.monotonic() + self.service.start_timeout_s
+        began = time.monotonic()
+        tell_at = TELL_S
         try:
             while not await self._is_ready(ready_pipe):
+                waited = time.monotonic() - began
                 assert self.process is not None
                 if self._stopping.is_set():
                     return False
                 if self.process.returncode is not None:
                     code = await self._wait_end()
                     raise ServiceError(f"{self.service.name} {_how_it_ended(code)}.{self._last_words()}")
-                if time.monotonic() > deadline:
-                    seconds = self.service.start_timeout_s
+                limit = self.service.start_timeout_s
+                if limit is not None and waited > limit:
                     raise ServiceError(
-                        f"{self.service.name} was not ready within {seconds:g} s.{self._last_words()}"
+                        f"{self.service.name} was not ready within {limit:g} s.{self._last_words()}"
                     )
-                await asyncio.sleep(POLL_S)
+                if waited > tell_at:
+                    self._say(
+                        f"waiting for {self.service.name} since {waited:.0f} s: {self.service.waits_for()}"
+                    )
+                    tell_at += TELL_S
+                await asyncio.sleep(min(POLL_SLOWEST_S, max(POLL_S, waited / 50)))
             return True
         finally:
             if ready_pipe is not None:
@@ -271,10 +317,20 @@ class _Running:
         return ours
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
+        """Keep what it says until it ends: a process whose pipe nobody empties stands still at its next line."""
         assert process.stdout is not None
         rest = b""
+        kept = True
         while chunk := await process.stdout.read(65_536):
-            self._log.write(chunk)
+            try:
+                self._log.write(chunk)
+                kept = True
+            except OSError as error:
+                if kept:
+                    self._say(
+                        f"what {self.service.name} says cannot be kept in {self._log.path}: {error.strerror}"
+                    )
+                kept = False
             if self.service.echo:
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:

@@ -55,6 +55,11 @@ class Settings(BaseSettings):
         None,
         description="Address that browsers use, when a proxy stands before the server: `https://map.example`.",
     )
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1",
+        description="Addresses or networks, with commas, of the proxies whose `X-Forwarded-Proto` and "
+        "`X-Forwarded-For` are believed.",
+    )
     session_hours: float = Field(12.0, gt=0, description="Hours after which a sign-in ends.")
 
     city_code: str = Field(

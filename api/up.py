@@ -19,7 +19,7 @@ from api.embedded.mosquitto import EmbeddedMosquitto
 from api.embedded.ports import is_free, who_listens
 from api.embedded.postgres import EmbeddedPostgres
 from api.held import hold
-from api.services import Service, ServiceError, Supervisor, own_command
+from api.services import Service, ServiceError, Supervisor, heard_or_not, own_command
 from api.settings import PREFIX, Settings
 
 Say = Callable[[str], None]
@@ -44,7 +44,7 @@ class Up:
         when_up: Step = _no_step,
     ) -> None:
         self.settings = settings
-        self.say = say
+        self.say = heard_or_not(say)
         self._command = command
         self._echo = echo
         self._before_roles = before_roles
@@ -55,6 +55,9 @@ class Up:
     async def run(self) -> None:
         """Start, run until asked to stop, stop. Raises what kept it from starting."""
         var = make_var(self.settings)
+        for one in (self.postgres, self.mosquitto):
+            if one is not None:
+                one.account.require_own(one.folder)  # before anything of ours is written there
         with hold(var, self._command):
             require_http_port(self.settings)
             supervisor = Supervisor(var / "log", self.say)
@@ -92,23 +95,13 @@ class Up:
         servers = [one for one in (self.postgres, self.mosquitto) if one is not None]
         if servers:
             self.say("starting " + " and ".join(one.name for one in servers))
-        return [
-            Service(
-                name=one.name,
-                command=one.command,
-                prepare=one.prepare,
-                is_ready=one.is_ready,
-                stop_signal=one.stop_signal,
-                stop_timeout_s=one.stop_timeout_s,
-                echo=self._echo,
-            )
-            for one in servers
-        ]
+        return [server(one, echo=self._echo) for one in servers]
 
     async def _prepare(self, supervisor: Supervisor) -> asyncio.Task[None]:
         """Tell where the servers are, migrate, let the known devices in."""
         endpoints.publish(
             self.settings.var_dir,
+            http=(self.settings.http_host, self.settings.http_port),
             database_url=self.postgres.url if self.postgres else None,
             logins={name: self.mosquitto.login(name) for name in ("intake", "demo", "enrol")}
             if self.mosquitto
@@ -133,12 +126,7 @@ class Up:
         )
 
     def _embedded_postgres(self) -> EmbeddedPostgres | None:
-        if self.settings.database_url:
-            return None
-        folder = self.settings.var_dir / "postgres"
-        return EmbeddedPostgres(
-            folder, port=self.settings.postgres_port, bin_dir=self.settings.postgres_bin_dir
-        )
+        return None if self.settings.database_url else embedded_postgres(self.settings)
 
     def _embedded_mosquitto(self) -> EmbeddedMosquitto | None:
         if self.settings.mqtt_url:
@@ -151,6 +139,27 @@ class Up:
             queue_bytes=self.settings.mqtt_queue_bytes,
             autosave_s=self.settings.mqtt_autosave_s,
         )
+
+
+def embedded_postgres(settings: Settings) -> EmbeddedPostgres:
+    """This installation's own database server."""
+    folder = settings.var_dir / "postgres"
+    return EmbeddedPostgres(folder, port=settings.postgres_port, bin_dir=settings.postgres_bin_dir)
+
+
+def server(one: EmbeddedPostgres | EmbeddedMosquitto, *, echo: bool = False) -> Service:
+    """An embedded server as a service."""
+    return Service(
+        name=one.name,
+        command=one.command,
+        prepare=one.prepare,
+        is_ready=one.is_ready,
+        stop_signal=one.stop_signal,
+        stop_timeout_s=one.stop_timeout_s,
+        start_timeout_s=one.start_timeout_s,
+        waits_for=one.waits_for,
+        echo=echo,
+    )
 
 
 def make_var(settings: Settings) -> Path:
@@ -186,7 +195,7 @@ def answers(settings: Settings) -> bool:
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200
-    except OSError:
+    except (OSError, http.client.HTTPException):  # the latter: something answers that does not speak HTTP
         return False
     finally:
         connection.close()

@@ -79,7 +79,7 @@ def migrate(conn: psycopg.Connection, folder: Path = FOLDER) -> list[Migration]:
     history = read_migrations(folder)
     conn.execute("SELECT pg_advisory_lock(%s)", [LOCK])
     try:
-        _prepare(conn)
+        prepare(conn)
         conn.execute("SET ROLE lianfang_owner")
         todo = _still_to_do(conn, history)
         for one in todo:
@@ -91,7 +91,7 @@ def migrate(conn: psycopg.Connection, folder: Path = FOLDER) -> list[Migration]:
             conn.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
-def _prepare(conn: psycopg.Connection) -> None:
+def prepare(conn: psycopg.Connection) -> None:
     """Roles, membership, rights on the schema, extensions: each only if missing, so that a plain login can replay."""
     cursor = conn.cursor(row_factory=tuple_row)
     for role in ROLES:

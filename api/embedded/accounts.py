@@ -34,11 +34,17 @@ class Account:
         if self.switch:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
-    def own_tree(self, folder: Path) -> None:
-        """Make this account the owner of ``folder`` and all below it."""
-        self.own(folder)
-        for path in folder.rglob("*"):
-            self.own(path)
+    def require_own(self, folder: Path) -> None:
+        """Raise when ``folder`` is there and another account's: an earlier start was somebody else's."""
+        if not folder.exists() or folder.stat().st_uid in (self.uid, os.geteuid()):
+            return
+        owner = _name(folder.stat().st_uid)
+        before = f"as {owner}" if self.switch else "by root, with sudo for instance"
+        raise EmbeddedError(
+            f"{folder} belongs to the account {owner}, and started by {_name(os.geteuid())} its server would run as "
+            f"{self.name}: it was started {before} before. Start it so again, or hand it over first: "
+            f"chown -R {self.name} {folder.resolve()}"
+        )
 
     def folder(self, path: Path) -> Path:
         """Make ``path`` a folder that only this account may enter."""
@@ -70,6 +76,13 @@ class Account:
                 f"Make var a link to a folder that it can reach, for example: "
                 f"mkdir -p /var/lib/lianfang && ln -s /var/lib/lianfang var"
             )
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"number {uid}"
 
 
 def server_account(name: str) -> Account:

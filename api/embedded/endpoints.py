@@ -21,9 +21,12 @@ class NotRunning(Exception):  # noqa: N818 - a state of the world, which passes
     """Neither a setting nor a running `lianfang up` tells where the server is."""
 
 
-def publish(var_dir: Path, *, database_url: str | None, logins: dict[str, Login]) -> None:
+def publish(
+    var_dir: Path, *, http: tuple[str, int], database_url: str | None, logins: dict[str, Login]
+) -> None:
     """Write what runs here."""
     values = {
+        "http": http,
         "database_url": database_url,
         "logins": {
             name: {"host": one.host, "port": one.port, "username": one.username, "password": one.password}
@@ -42,6 +45,14 @@ def publish(var_dir: Path, *, database_url: str | None, logins: dict[str, Login]
 def withdraw(var_dir: Path) -> None:
     """Nothing embedded runs here any more."""
     (var_dir / FILE).unlink(missing_ok=True)
+
+
+def http_address(var_dir: Path) -> tuple[str, int] | None:
+    """Host and port that the HTTP server of the running `up` listens on."""
+    match _published(var_dir).get("http"):
+        case [str(host), int(port)]:
+            return host, port
+    return None
 
 
 def database_url(settings: Settings) -> str:

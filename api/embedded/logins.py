@@ -39,12 +39,20 @@ class LoginKeeper:
         self._written = b""
 
     async def keep(self) -> None:
-        """Run until cancelled. A database that goes away is waited for."""
+        """Run until cancelled. A database that goes away, and a disk that is full, are waited for."""
+        fault = ""
         while True:
             try:
                 await self._follow()
             except (psycopg.OperationalError, DatabaseNotPrepared):
-                await asyncio.sleep(RETRY_S)  # the services themselves say that the database is away
+                pass  # the services themselves say that the database is away
+            except ProcessLookupError:
+                pass  # the broker ended in this moment; the next one reads the file
+            except OSError as error:
+                if str(error) != fault:
+                    self._say(f"the broker's logins cannot be written: {error}; it is tried again")
+                fault = str(error)
+            await asyncio.sleep(RETRY_S)
 
     async def write_now(self, conn: psycopg.AsyncConnection) -> None:
         """Write the table as it is now, unless the file has it already."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alarms.registry import credentials
-from api.embedded import EmbeddedError
+from api.embedded import EmbeddedError, earlier
 from api.embedded.accounts import Account, server_account
 from api.embedded.ports import is_free, kept_port, listens
 from api.embedded.secrets import kept_secret
@@ -73,7 +73,8 @@ class EmbeddedMosquitto:
 
     name = "mosquitto"
     stop_signal = signal.SIGTERM  # writes its store, then leaves
-    stop_timeout_s = 30.0
+    stop_timeout_s = 60.0
+    start_timeout_s = 60.0
 
     def __init__(
         self,
@@ -100,10 +101,14 @@ class EmbeddedMosquitto:
         if program is None:
             raise EmbeddedError(f"the broker mosquitto is not installed: {INSTALL}")
         self._program = program
+        self.account.require_own(self.folder)
         self.account.folder(self.folder)
         self.folder = self.folder.resolve()
         self.account.require_way_to(self.folder)
         store = self.account.folder(self.folder / "store")
+        # Two on one store would write over each other.
+        if pid := earlier.find("mosquitto", self._settings_file):
+            earlier.end(pid, "mosquitto", self._settings_file, self.stop_signal)
         self.port = kept_port(self.folder / "port", self.host, self._wanted_port or self.port or None)
         if not is_free(self.host, self.port):
             raise EmbeddedError(
@@ -134,15 +139,23 @@ class EmbeddedMosquitto:
             "log_type notice",
             "connection_messages false",
         ]
-        self.account.write(self.folder / "mosquitto.conf", "\n".join(settings) + "\n")
+        self.account.write(Path(self._settings_file), "\n".join(settings) + "\n")
 
     def command(self) -> list[str]:
         """What to start."""
-        return self.account.command([self._program, "-c", str(self.folder / "mosquitto.conf")])
+        return self.account.command([self._program, "-c", self._settings_file])
 
     def is_ready(self) -> bool:
         """Whether the broker answers."""
         return listens(self.local_host, self.port)
+
+    def waits_for(self) -> str:
+        """Why it is not ready."""
+        return f"nothing answers on its port {self.port} yet"
+
+    @property
+    def _settings_file(self) -> str:
+        return str(self.folder / "mosquitto.conf")
 
     @property
     def local_host(self) -> str:

@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -15,7 +14,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from api.embedded import EmbeddedError
+from api.embedded import EmbeddedError, earlier
 from api.embedded.accounts import Account, server_account
 from api.embedded.ports import is_free, kept_port
 from api.embedded.secrets import kept_secret
@@ -82,8 +81,11 @@ class EmbeddedPostgres:
     """One embedded server. ``for_tests`` gives up durability for speed."""
 
     name = "postgres"
-    stop_signal = signal.SIGINT  # fast shutdown: roll back what runs, then leave
-    stop_timeout_s = 60.0
+    stop_signal = signal.SIGINT  # fast shutdown: roll back what runs, write what is in memory, leave
+    stop_timeout_s = 600.0  # killed while it writes, it has to recover at its next start
+    start_timeout_s = (
+        None  # recovery takes what it takes; killed, it would begin from the same checkpoint again
+    )
 
     def __init__(
         self, folder: Path, *, port: int | None = None, bin_dir: Path | None = None, for_tests: bool = False
@@ -95,11 +97,13 @@ class EmbeddedPostgres:
         self._for_tests = for_tests
         self.account: Account = server_account("postgres")
         self.port = 0
+        self._refusal = ""
 
     def prepare(self) -> None:
         """Make the data directory if there is none, clear what a crash left, choose the port, write the settings."""
         installed = find_installed(self._bin_dir)
         self._programs = installed.bin_dir
+        self.account.require_own(self.folder)
         self.account.folder(self.folder)
         self.folder = self.folder.resolve()
         self.data = self.folder / "data"
@@ -135,9 +139,16 @@ class EmbeddedPostgres:
                     conn.execute(
                         sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension))
                     )
-        except psycopg.OperationalError:
-            return False  # not yet; what it says itself is in its log
+        except psycopg.OperationalError as error:
+            self._refusal = str(error).strip()
+            return False
         return True
+
+    def waits_for(self) -> str:
+        """Why it is not ready, as it said itself when it was asked last."""
+        if "starting up" in self._refusal or "accepting connections" in self._refusal:
+            return "PostgreSQL is recovering after a crash; it reads again what it had not yet written"
+        return self._refusal.rpartition("\n")[2] or "it does not answer yet"
 
     @property
     def url(self) -> str:
@@ -156,7 +167,8 @@ class EmbeddedPostgres:
         if not (other / "postgres").exists():
             raise EmbeddedError(
                 f"the data in {self.data} was made by PostgreSQL {made_by}, and only {installed.version} is "
-                f"installed: install postgresql-{made_by} too, or dump and load (docs/operations.md)"
+                f"installed: install postgresql-{made_by} and postgresql-{made_by}-postgis-3 again, or bring back a "
+                f"backup (docs/operations.md, Upgrade)"
             )
         self._programs = other
         return Installed(made_by, other)
@@ -195,9 +207,8 @@ class EmbeddedPostgres:
             return
         first = lock.read_text(encoding="ascii", errors="replace").partition("\n")[0].strip()
         pid = int(first) if first.isdigit() else 0
-        if pid and _is_postmaster_of(pid, self.data):
-            os.kill(pid, signal.SIGINT)
-            _wait_until_gone(pid, self.data, self.stop_timeout_s)
+        if pid and earlier.runs(pid, "postgres", str(self.data)):
+            earlier.end(pid, "postgres", str(self.data), self.stop_signal)
         lock.unlink(missing_ok=True)
 
     def _make_database(self, conn: psycopg.Connection) -> None:
@@ -270,20 +281,3 @@ class EmbeddedPostgres:
 
 def _url(user: str, password: str, port: int, database: str) -> str:
     return f"postgresql://{user}:{quote(password, safe='')}@{HOST}:{port}/{database}"
-
-
-def _is_postmaster_of(pid: int, data: Path) -> bool:
-    """Whether process ``pid`` is a PostgreSQL server on ``data``: the pid may since belong to anything."""
-    try:
-        argv = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return argv[0].endswith(b"postgres") and str(data).encode() in argv
-
-
-def _wait_until_gone(pid: int, data: Path, timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while _is_postmaster_of(pid, data):
-        if time.monotonic() > deadline:
-            raise EmbeddedError(f"an earlier PostgreSQL (pid {pid}) on {data} does not stop: stop it by hand")
-        time.sleep(0.05)

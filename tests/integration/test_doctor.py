@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,13 +18,15 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from api import doctor
+from api import doctor, heartbeat
+from api.database.pool import connect
 from api.doctor import Finding
 from api.embedded import endpoints
 from api.embedded.ports import any_free
-from api.intake import HEARTBEAT
+from api.held import hold
 from api.settings import Settings, load_settings
 from tests.integration.servers import Broker
+from tests.integration.serving import Served
 
 
 def only(findings: Iterator[Finding]) -> Finding:
@@ -145,10 +149,10 @@ def test_a_disk_nearly_full(settings: Settings) -> None:
 
 def test_a_clock_that_was_set_back(settings: Settings) -> None:
     settings.var_dir.mkdir()
-    (settings.var_dir / "intake.json").touch()
+    (settings.var_dir / "up.lock").touch()
     assert not only(doctor.look_at_clock(settings)).bad
     ahead = time.time() + 3600
-    os.utime(settings.var_dir / "intake.json", (ahead, ahead))
+    os.utime(settings.var_dir / "up.lock", (ahead, ahead))
     found = only(doctor.look_at_clock(settings))
     assert found.bad
     assert "the clock was set back" in found.what
@@ -161,17 +165,67 @@ def test_a_clock_that_was_never_set(settings: Settings) -> None:
 
 
 def test_an_intake_that_never_ran_went_silent_or_is_locked_out(settings: Settings) -> None:
-    settings.var_dir.mkdir()
-    assert "has never run here" in only(doctor.look_at_intake(settings)).what
-    words = '{"at": "%s", "connected": %s, "stored": 12, "last_batch_at": null}'
-    file = settings.var_dir / HEARTBEAT
-    file.write_text(words % ("2026-01-01T00:00:00+00:00", "true"))
-    assert "was last heard of" in only(doctor.look_at_intake(settings)).what
-    now = datetime.now(UTC).isoformat()
-    file.write_text(words % (now, "false"))
-    assert "the broker does not let it in" in only(doctor.look_at_intake(settings)).what
-    file.write_text(words % (now, "true"))
-    assert not only(doctor.look_at_intake(settings)).bad
+    assert only(doctor.look_at_intake(settings)).what == "has never run"
+    with connect(settings, "intake", autocommit=True) as intake:
+        heartbeat.beat(intake, {"connected": True, "stored": 12})
+        assert not only(doctor.look_at_intake(settings)).bad
+        heartbeat.beat(intake, {"connected": False, "stored": 12})
+        assert "the broker does not let it in" in only(doctor.look_at_intake(settings)).what
+        intake.execute("UPDATE heartbeats SET at = now() - interval '1 minute'")
+        assert only(doctor.look_at_intake(settings)).what == "was last heard of 60 s ago"
+
+
+def test_an_intake_is_not_asked_after_without_its_database(tmp_path: Path) -> None:
+    """That the database is away is said once."""
+    assert list(doctor.look_at_intake(load_settings(var_dir=tmp_path))) == []
+
+
+def test_what_cannot_be_looked_at_is_a_finding_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong setting, somebody else's folder: said in plain words beside everything else."""
+
+    def scandir(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("api.doctor.os.scandir", scandir)
+    found = doctor.examine(load_settings(var_dir=tmp_path, mqtt_url="tcp://127.0.0.1:1883"))
+    said = {one.subject: one.what for one in found if one.bad}
+    assert said["clock"] == f"this account may not read {tmp_path}"
+    assert said["broker"] == "LIANFANG_MQTT_URL must look like mqtt://user:password@host:1883 (or mqtts://)"
+    assert "disk" in {one.subject for one in found}
+    assert "map" in {one.subject for one in found}
+
+
+def test_a_port_on_which_something_else_speaks_first(settings: Settings) -> None:
+    """An SSH server, for instance, greets before it is asked."""
+    with socket.create_server(("127.0.0.1", 0)) as ssh:
+        port = ssh.getsockname()[1]
+
+        def greet() -> None:
+            connection, _ = ssh.accept()
+            with connection:
+                connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+                connection.recv(1000)
+
+        threading.Thread(target=greet, daemon=True).start()
+        found = only(doctor.look_at_http(with_(settings, http_port=port)))
+    assert found.bad
+    assert "is not us or does not answer" in found.what
+
+
+def test_a_running_installation_is_looked_for_where_it_listens(served: Served) -> None:
+    """./run demo --port N: the port stands in no setting of the shell that `doctor` is started from."""
+    var = served.settings.var_dir
+    var.mkdir(exist_ok=True)
+    elsewhere = with_(served.settings, http_port=any_free("127.0.0.1"))
+    port = urlsplit(served.url).port
+    assert port
+    with hold(var, "lianfang up"):
+        endpoints.publish(var, http=("127.0.0.1", port), database_url=None, logins={})
+        found = only(doctor.look_at_http(elsewhere))
+        assert not found.bad
+        assert found.what == f"answers at http://127.0.0.1:{port}"
+        endpoints.withdraw(var)
+        assert only(doctor.look_at_http(elsewhere)).bad
 
 
 def test_a_missing_postgresql(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Every ``./run lianfang`` command that the documents show is typed as it stands, and works.
 
 What runs until Ctrl-C (up, serve, demo, simulate) has stories of its own: test_up.py, test_simulator_run.py. What
-loads files has them with the files: test_load*.py.
+loads files has them with the files: test_load*.py; what backs up and brings back: test_backup.py.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 COMMAND = re.compile(r"^\./run lianfang (.+?)(?:\s+#.*)?$", re.MULTILINE)
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 ENDLESS = {"up", "serve", "demo", "simulate", "intake", "jobs"}
-WITH_FILES = {"load", "grids"}
+WITH_FILES = {"load", "grids", "backup", "restore"}
 
 
 def commands() -> list[list[str]]:

@@ -18,6 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from api.embedded.mosquitto import EmbeddedMosquitto, Login
 from tests.integration.servers import Broker, start
+from tests.integration.test_services import is_gone
 
 WAIT_S = 10.0
 
@@ -222,3 +223,15 @@ def test_started_by_root_it_does_not_run_as_root(broker: Broker) -> None:
     with open(f"/proc/{broker.pid}/status") as status:  # noqa: PTH123 - not a file
         uid = next(line.split()[1] for line in status if line.startswith("Uid:"))
     assert int(uid) == (os.geteuid() or pwd.getpwnam("mosquitto").pw_uid)
+
+
+def test_an_earlier_broker_that_is_still_there_is_stopped_first(fresh_broker: Broker) -> None:
+    """Two on one store would write over each other; and devices hold on to the port."""
+    second = EmbeddedMosquitto(fresh_broker.folder)
+    process = start(second)
+    try:
+        assert second.port == fresh_broker.port
+        assert is_gone(fresh_broker.pid)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)

@@ -1,12 +1,16 @@
 """The embedded PostgreSQL: unprivileged, durable, survives kill -9, stale locks and reused pids, keeps its port."""
 
+import asyncio
+import contextlib
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +20,7 @@ import pytest
 from api.embedded import EmbeddedError
 from api.embedded.accounts import Account
 from api.embedded.postgres import EmbeddedPostgres, find_installed
+from api.services import Service, Supervisor
 from tests.integration.servers import start, wait_ready
 
 
@@ -64,14 +69,78 @@ def test_what_was_committed_outlives_kill_9(folder: Path) -> None:
 
 
 def start_again(postgres: EmbeddedPostgres) -> subprocess.Popen[bytes]:
-    """As the supervisor does: the children of a killed server need a moment to leave its memory."""
-    for _ in range(20):
-        try:
-            return start(postgres)
-        except RuntimeError as error:
-            if "pre-existing shared memory" not in str(error):
-                raise
-    raise AssertionError("the children of a killed PostgreSQL never left")
+    """Once the children of a killed server have left its memory; the supervisor tries until they have."""
+    deadline = time.monotonic() + 60
+    while children_on(postgres.data):
+        assert time.monotonic() < deadline, "the children of a killed PostgreSQL never left"
+        time.sleep(0.02)
+    return start(postgres)
+
+
+def children_on(data: Path) -> list[str]:
+    """Processes that work in a data directory."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # another account's, or gone meanwhile
+            if (process / "cwd").readlink() == data:
+                found.append(process.name)
+    return found
+
+
+async def test_one_that_recovers_is_waited_for_and_said(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A standby without hot standby reads WAL and lets nobody in, as a crashed server does; promoted, it is done."""
+    monkeypatch.setattr("api.services.TELL_S", 0.2)
+    postgres = EmbeddedPostgres(folder)
+    stop(start(postgres))
+    postgres.account.write(folder / "local.conf", "hot_standby = off\n")
+    postgres.account.write(postgres.data / "standby.signal", "")
+    waited = asyncio.Event()
+
+    def say(line: str) -> None:
+        if re.fullmatch(r"waiting for postgres since \d s: PostgreSQL is recovering after a crash; .*", line):
+            waited.set()
+
+    supervisor = Supervisor(tmp_path, say)
+    service = Service(
+        name=postgres.name,
+        command=postgres.command,
+        prepare=postgres.prepare,
+        is_ready=postgres.is_ready,
+        stop_signal=postgres.stop_signal,
+        start_timeout_s=postgres.start_timeout_s,
+        waits_for=postgres.waits_for,
+    )
+    starting = asyncio.create_task(supervisor.start(service))
+    try:
+        await asyncio.wait_for(waited.wait(), 30)
+        assert not starting.done()
+        pid = supervisor.pid("postgres")
+        assert pid
+        postgres.account.write(postgres.data / "promote", "")
+        os.kill(pid, signal.SIGUSR1)
+        await asyncio.wait_for(starting, 30)
+        assert postgres.is_ready()
+    finally:
+        await supervisor.stop()
+
+
+def test_another_accounts_data_are_left_alone_and_both_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`sudo ./run demo` after `./run demo`, or the other way round, would make a folder that neither can use."""
+    owner = pwd.getpwuid(os.geteuid()).pw_name
+    somebody = Account("somebody", 54321, 54321, switch=False)
+    server = Account("server", 54322, 54322, switch=True)
+    for account in (somebody, server):
+        account.require_own(tmp_path / "nothing yet")
+        account.require_own(tmp_path)
+        with monkeypatch.context() as other:
+            other.setattr(os, "geteuid", lambda: 54321)
+            said = rf"belongs to the account {owner}, .* would run as {account.name}: .* chown -R {account.name} "
+            with pytest.raises(EmbeddedError, match=said):
+                account.require_own(tmp_path)
 
 
 def test_started_by_root_it_does_not_run_as_root(folder: Path) -> None:

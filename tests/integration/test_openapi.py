@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from api.intake import HEARTBEAT
 from tests.integration.serving import Served
 from tests.stories import NIGHT, VILLAGE, Intake, World, says, told
 
@@ -102,13 +100,11 @@ def test_schemathesis_finds_nothing(
     tester: str, served: Served, owner_conn: psycopg.Connection, tmp_path: Path
 ) -> None:
     token = served.token(owner_conn, tester)
-    heartbeat = {
-        "at": (datetime.now(UTC) + timedelta(minutes=10)).isoformat(),
-        "connected": True,
-        "stored": 0,
-    }
-    served.settings.var_dir.mkdir(exist_ok=True)
-    (served.settings.var_dir / HEARTBEAT).write_text(json.dumps(heartbeat | {"last_batch_at": None}))
+    owner_conn.execute(
+        "INSERT INTO heartbeats (service, at, details)"
+        """ VALUES ('intake', now() + interval '10 minutes', '{"connected": true, "stored": 0}')"""
+    )
+    owner_conn.commit()
     run(
         served, token,
         "--exclude-path", "/api/v1/live",

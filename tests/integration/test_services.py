@@ -1,6 +1,7 @@
 """The supervisor with real processes: restarts, order of stopping, nothing left behind."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -91,6 +92,64 @@ async def test_asked_to_stop_while_starting_it_returns(tmp_path: Path) -> None:
     await until(lambda: supervisor.pid("slow") is not None)
     supervisor.stopping.set()
     await asyncio.wait_for(started, 5)
+    await supervisor.stop()
+
+
+@pytest.mark.parametrize("full", ["disk", "terminal"])
+async def test_a_full_disk_or_a_lost_terminal_stops_no_service(tmp_path: Path, full: str) -> None:
+    """What it says is lost, the service goes on; killed it is started again, and stopping ends."""
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if full == "terminal":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    if full == "disk":
+        (tmp_path / "bell.log").symlink_to("/dev/full")
+    rings = "\nwhile True: print('ding' * 10_000, flush=True); open(COUNT, 'a').write('x')"
+    code = f"COUNT={str(tmp_path / 'count')!r};" + ANNOUNCE + rings
+    supervisor = Supervisor(tmp_path, say)
+    await supervisor.start(Service(name="bell", command=python(code), echo=full == "terminal"))
+    count = tmp_path / "count"
+    await until(lambda: count.exists() and count.stat().st_size > 20)
+    first = supervisor.pid("bell")
+    assert first
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: supervisor.pid("bell") not in (None, first))
+    await asyncio.wait_for(supervisor.stop(), 10)
+    if full == "disk":
+        lost = f"what bell says cannot be kept in {tmp_path}/bell.log: No space left on device"
+        assert 1 <= said.count(lost) <= 2, "once in each life"
+
+
+async def test_asked_to_stop_what_runs_once_is_ended(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path, print)
+    loading = asyncio.create_task(supervisor.run_once(Service(name="load", command=python(FOREVER))))
+    await until(lambda: supervisor.pid("load") is not None)
+    pid = supervisor.pid("load")
+    assert pid
+    supervisor.stopping.set()
+    assert await asyncio.wait_for(loading, 10) == -signal.SIGTERM
+    assert is_gone(pid)
+    await supervisor.stop()
+
+
+async def test_a_long_wait_is_explained_and_has_no_end_while_the_process_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.services.TELL_S", 0.2)
+    said: list[str] = []
+    supervisor = Supervisor(tmp_path, said.append)
+    recovering = Service(
+        name="bell",
+        command=python(FOREVER),
+        is_ready=lambda: len(said) == 2,
+        start_timeout_s=None,
+        waits_for=lambda: "it is hung up again",
+    )
+    await asyncio.wait_for(supervisor.start(recovering), 20)
+    assert said == ["waiting for bell since 0 s: it is hung up again"] * 2
     await supervisor.stop()
 
 

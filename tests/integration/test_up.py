@@ -20,10 +20,12 @@ import psycopg
 import pytest
 
 from alarms.registry import credentials
+from api.demo import run_demo
 from api.embedded import endpoints
 from api.embedded.mosquitto import Login
 from api.embedded.ports import any_free
-from api.settings import Settings, load_settings
+from api.held import hold
+from api.settings import Settings, SettingsError, load_settings
 from tests.integration.test_embedded_mosquitto import Talker
 
 ROOT = Path(__file__).parents[2]
@@ -206,6 +208,15 @@ def test_ctrl_c_while_it_starts_is_obeyed(var: Path, port: int) -> None:
     assert "Traceback" not in terminal.text
 
 
+@pytest.mark.timeout(300)
+def test_ctrl_c_while_the_demo_city_loads_is_obeyed(var: Path, port: int) -> None:
+    terminal = Terminal("demo", "--households", "200000", var=var, port=port)
+    terminal.until_said(r"demo-load \| ")
+    assert terminal.ctrl_c() == 0
+    assert "the demo city is loaded" not in terminal.text
+    assert "Traceback" not in terminal.text
+
+
 def test_a_taken_port_is_said_with_its_holder(var: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -216,6 +227,27 @@ def test_a_taken_port_is_said_with_its_holder(var: Path) -> None:
     assert f"port {port} is taken by process {os.getpid()} (" in terminal.text
     assert "choose another port with LIANFANG_HTTP_PORT" in terminal.text
     assert "Traceback" not in terminal.text
+
+
+def test_a_second_demo_leaves_the_file_of_the_first(var: Path, port: int) -> None:
+    var.mkdir(mode=0o711)
+    (var / "demo.json").write_text("{}")
+    with hold(var, "./run demo"):
+        for arguments in (("demo",), ("demo", "--fresh")):
+            second = Terminal(*arguments, var=var, port=port)
+            assert second.end() == 1
+            assert f"is held by `./run demo`, process {os.getpid()}" in second.text
+    assert (var / "demo.json").read_text() == "{}"
+
+
+async def test_a_fresh_demo_refuses_a_database_that_is_not_its_own(tmp_path: Path) -> None:
+    """It would forget the passwords of the people in it, and not the people."""
+    logins = tmp_path / "demo.logins.json"
+    logins.write_text("{}")
+    settings = load_settings(var_dir=tmp_path, database_url="postgresql://me:hush@127.0.0.1/mine")
+    with pytest.raises(SettingsError, match="--fresh forgets what the embedded database holds"):
+        await run_demo(settings, print, simulator=False, fresh=True, households=100)
+    assert logins.exists()
 
 
 def test_a_wrong_setting_is_wrong_usage(var: Path) -> None:
@@ -258,7 +290,7 @@ def test_help_needs_nothing_heavy() -> None:
 
 
 @pytest.mark.timeout(600)
-def test_the_demo_writes_its_file_and_starts_again_quickly(var: Path, port: int) -> None:
+def test_the_demo_writes_its_file_and_starts_again_without_loading(var: Path, port: int) -> None:
     demo = ("demo", "--households", "500", "--no-simulator")
     first = Terminal(*demo, var=var, port=port)
     first.until_said("Ctrl-C stops everything", timeout_s=300)
@@ -275,10 +307,12 @@ def test_the_demo_writes_its_file_and_starts_again_quickly(var: Path, port: int)
         "admin",
     }
 
-    began = time.monotonic()
+    assert "loading the demo city" in first.text
+    loaded_at = (var / "log" / "demo-load.log").stat().st_mtime
     second = Terminal(*demo, var=var, port=port)
     second.until_said("Ctrl-C stops everything")
-    assert time.monotonic() - began < 20, "nothing is loaded again"
+    assert "loading the demo city" not in second.text, "nothing is loaded again"
+    assert (var / "log" / "demo-load.log").stat().st_mtime == loaded_at
     again = json.loads((var / "demo.json").read_text())
     assert again == described, "logins and addresses are stable between starts"
     assert second.ctrl_c() == 0

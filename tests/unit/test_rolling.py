@@ -1,6 +1,9 @@
 """Log files stay bounded."""
 
+import errno
 from pathlib import Path
+
+import pytest
 
 from api.rolling import RollingFile
 
@@ -14,6 +17,25 @@ def test_a_full_file_rolls_and_the_oldest_goes(tmp_path: Path) -> None:
     assert files == ["a.log", "a.log.1", "a.log.2"]
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 300
     assert (tmp_path / "a.log").read_bytes().endswith(b"00000049\n")
+
+
+def test_after_a_failure_the_next_write_tries_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk fails where the new file is begun; nothing of what was kept is pushed out meanwhile."""
+    log = RollingFile(tmp_path / "a.log", size=20, keep=2)
+    log.write(b"before it was full\n")
+    with monkeypatch.context() as full:
+        full.setattr(Path, "open", _no_space)
+        for _ in range(5):
+            with pytest.raises(OSError, match="No space left"):
+                log.write(b"lost\n")
+    log.write(b"after\n")
+    log.close()
+    assert (tmp_path / "a.log").read_bytes() == b"after\n"
+    assert (tmp_path / "a.log.1").read_bytes() == b"before it was full\n"
+
+
+def _no_space(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_it_goes_on_where_it_was(tmp_path: Path) -> None:

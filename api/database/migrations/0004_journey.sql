@@ -190,3 +190,10 @@ CREATE TABLE changes (
     PRIMARY KEY (seq, at)                                         -- by number; the partition's column has to be in it
 ) PARTITION BY RANGE (at);
 CREATE TABLE changes_default PARTITION OF changes DEFAULT;
+
+-- The last word of a process that others ask after: one on another machine cannot be seen otherwise.
+CREATE TABLE heartbeats (
+    service text PRIMARY KEY,                                     -- intake
+    at      timestamptz NOT NULL,                                 -- by the database's clock
+    details json NOT NULL
+) WITH (fillfactor = 10);

@@ -84,14 +84,15 @@ CREATE POLICY api_feed ON changes TO lianfang_api USING (true) WITH CHECK (true)
 GRANT USAGE ON SCHEMA public TO lianfang_intake, lianfang_api;
 GRANT SELECT ON divisions, grid_cells, organisations, layer_versions, sites, devices, users
     TO lianfang_intake;
-GRANT SELECT, INSERT, UPDATE ON device_states, unknown_devices, alarms, incidents, feed_position TO lianfang_intake;
+GRANT SELECT, INSERT, UPDATE ON device_states, unknown_devices, alarms, incidents, feed_position, heartbeats
+    TO lianfang_intake;
 GRANT SELECT, INSERT ON raw_messages, signals, incident_entries, changes TO lianfang_intake;
 GRANT SELECT, INSERT, DELETE ON message_ids, stored_packets TO lianfang_intake;
 GRANT UPDATE (status, test_until, version, updated_at) ON devices TO lianfang_intake;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO lianfang_intake;
 
 GRANT SELECT ON divisions, grid_cells, layer_versions, device_states, unknown_devices, raw_messages, signals, alarms,
-    incidents, incident_entries, changes, audit_log, feed_position TO lianfang_api;
+    incidents, incident_entries, changes, audit_log, feed_position, heartbeats TO lianfang_api;
 GRANT SELECT, INSERT, UPDATE ON organisations, sites, devices, device_history, users, device_credentials TO lianfang_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON contacts, grants, sessions TO lianfang_api;
 GRANT INSERT, UPDATE ON incidents TO lianfang_api;

@@ -1,0 +1,162 @@
+"""`./run` on machines that are not like ours: its own words, run with the machine's programs and folders replaced."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPT = (Path(__file__).parents[2] / "run").read_text(encoding="utf-8")
+FUNCTIONS = SCRIPT.partition("# --- the verbs")[0]
+AS_ROOT = re.search(r"<<'ROOT'[^\n]*\n(.*?)\nROOT\n", SCRIPT, re.DOTALL)
+
+
+class Machine:
+    """Folders and programs that stand for a machine's; what its programs were told is in ``told``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.bin = root / "bin"
+        for folder in ("bin", "etc/init.d", "usr/sbin", "usr/lib/systemd/system", "etc/systemd/system"):
+            (root / folder).mkdir(parents=True)
+        (root / "told").touch()
+        self.program("dpkg-query", 'cat "$ROOT/dpkg/$4" 2>/dev/null')
+        for name in ("systemctl", "update-rc.d"):
+            self.program(name, f'echo "{name} $*" >>"$ROOT/told"')
+
+    def program(self, name: str, script: str) -> None:
+        file = self.bin / name
+        file.write_text(f"#!/bin/sh\n{script}\n")
+        file.chmod(0o755)
+
+    def has(self, file: str) -> None:
+        (self.root / file).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / file).touch()
+
+    def package(self, name: str, status: str) -> None:
+        self.has(f"dpkg/{name}")
+        (self.root / "dpkg" / name).write_text(status)
+
+    def run(self, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        here = re.sub(r"(?<![\w.}])/(?=(?:etc|usr|lib)/)", f"{self.root}/", script)
+        return subprocess.run(
+            ["sh", "-s", "--", *arguments],
+            input=here,
+            text=True,
+            capture_output=True,
+            check=False,
+            cwd=self.root,
+            env={"PATH": f"{self.bin}:{os.environ['PATH']}", "ROOT": str(self.root)},
+        )
+
+    @property
+    def told(self) -> list[str]:
+        return (self.root / "told").read_text().splitlines()
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+BRINGS_BOTH = """
+for one in mosquitto postgresql; do touch "$ROOT/etc/init.d/$one" "$ROOT/usr/lib/systemd/system/$one.service"; done
+"""
+BOTH_DISABLED = [
+    f"{program.format(one)}"
+    for one in ("mosquitto", "postgresql")
+    for program in ("systemctl disable -q {}.service", "update-rc.d {} disable")
+]
+
+
+def install(machine: Machine, brings: str) -> list[str]:
+    machine.program("apt-get", brings)
+    assert AS_ROOT
+    done = machine.run(AS_ROOT.group(1), "some-package")
+    assert done.returncode == 0, done.stderr
+    assert not (machine.root / "usr/sbin/policy-rc.d").exists()
+    return machine.told
+
+
+def test_what_the_packages_bring_does_not_start_at_the_next_boot(machine: Machine) -> None:
+    assert install(machine, BRINGS_BOTH) == BOTH_DISABLED
+
+
+def test_the_operators_own_services_are_left_alone(machine: Machine) -> None:
+    """postgresql-15 without the package `postgresql`, a mosquitto that they built: and we bring only a browser."""
+    machine.package("postgresql-common", "installed")
+    machine.has("usr/lib/systemd/system/postgresql.service")
+    machine.has("etc/init.d/postgresql")
+    machine.has("etc/systemd/system/mosquitto.service")
+    assert install(machine, ":") == []
+
+
+def test_the_operators_own_services_are_left_alone_whatever_is_brought(machine: Machine) -> None:
+    machine.has("etc/init.d/mosquitto")
+    assert install(machine, BRINGS_BOTH) == BOTH_DISABLED[2:]
+
+
+def test_what_a_removed_package_left_behind_is_no_service(machine: Machine) -> None:
+    machine.package("mosquitto", "config-files")
+    machine.has("etc/init.d/mosquitto")
+    told = install(machine, BRINGS_BOTH + 'printf installed >"$ROOT/dpkg/mosquitto"')
+    assert told == BOTH_DISABLED
+
+
+def test_nothing_is_disabled_that_did_not_come(machine: Machine) -> None:
+    assert install(machine, ":") == []
+
+
+def functions(machine: Machine, script: str) -> subprocess.CompletedProcess[str]:
+    """Run the script's functions in the checkout ``machine.root``."""
+    return machine.run(FUNCTIONS.replace('cd -P "$(dirname "$0")"', "") + script)
+
+
+@pytest.mark.parametrize(
+    ("me", "owner", "said"),
+    [
+        ("0", "0", None),
+        ("0", "1000", "belongs to wang, who ran this before, and you are root: run it as wang, without sudo"),
+    ],
+)
+def test_an_installation_is_not_shared_by_root_and_a_user(
+    machine: Machine, me: str, owner: str, said: str | None
+) -> None:
+    machine.program("id", f"case $1 in -u) echo {me};; *) echo me;; esac")
+    machine.program(
+        "stat", f'case "$*" in *%U*) echo wang;; *%u*) echo {owner};; *) exec /bin/stat "$@";; esac'
+    )
+    (machine.root / "var").mkdir()
+    done = functions(machine, "make_var")
+    assert (done.returncode == 0) == (said is None)
+    assert said is None or said in done.stderr
+
+
+def make_venv(checkout: Machine) -> list[str]:
+    """How the environment is made, by a Python that only writes down what it is told."""
+    python = 'echo "python $*" >>"$ROOT/told"'
+    checkout.program("python3", python)
+    checkout.has("usr/bin/python3")
+    made = f"""case "$*" in *-m\\ venv*) mkdir -p .venv/bin; cp "$ROOT/usr/bin/python3" .venv/bin/python;; esac
+case "$*" in *'-e .'*) cp "$ROOT/usr/bin/python3" .venv/bin/lianfang;; esac
+{python}"""
+    (checkout.root / "usr/bin/python3").write_text(f"#!/bin/sh\n{made}\n")
+    (checkout.root / "usr/bin/python3").chmod(0o755)
+    (checkout.root / "told").write_text("")
+    for name in ("requirements.lock", "pyproject.toml"):
+        checkout.has(name)
+    done = functions(checkout, "log=$root; make_venv")
+    assert done.returncode == 0, done.stderr
+    return [line for line in checkout.told if " venv " in line]
+
+
+def test_a_moved_or_copied_checkout_makes_its_environment_anew(machine: Machine, tmp_path: Path) -> None:
+    """An environment's programs name the folder that they were made in, and import the code that is there."""
+    assert make_venv(machine) == [f"python -m venv --clear {machine.root}/.venv"]
+    assert make_venv(machine) == [], "nothing is missing"
+    moved = machine.root.rename(tmp_path.parent / f"{tmp_path.name}-moved")
+    machine.root, machine.bin = moved, moved / "bin"
+    assert make_venv(machine) == [f"python -m venv --clear {moved}/.venv"]
