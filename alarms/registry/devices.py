@@ -21,7 +21,7 @@ from alarms.model import DeviceStatus
 from alarms.registry import credentials
 from alarms.registry.audit import Actor
 from alarms.registry.errors import ChangedMeanwhileError, ConflictError, NotInScopeError, OutsideScopeError
-from alarms.registry.sites import Placing, require_organisation
+from alarms.registry.sites import Placing, outside, require_organisation
 from gis.sql import load_statements
 
 SQL = load_statements(Path(__file__).with_suffix(".sql"))
@@ -151,10 +151,13 @@ def retire(conn: Connection[Any], number: int, reason: str, actor: Actor, now: d
     _refuse_retired(before)
     with conn.cursor(row_factory=scalar_row) as cursor:
         child = cursor.execute(SQL["child_in_use"], {"id": number}).fetchone()
+        out_of_sight = cursor.execute(SQL["children_out_of_sight"], {"id": number}).fetchone()
     if child is not None:
         raise ConflictError(
             f"{before['device_id']} is the gateway of others ({child}): retire or move them first"
         )
+    if out_of_sight:
+        raise ConflictError(outside(out_of_sight))
     _retire(conn, before, None, reason, actor, now)
     _tell(conn, number, now)
 
@@ -169,6 +172,7 @@ def replace(
     now: datetime,
 ) -> int:
     """Put a new device in its stead: same kind, site, place, zone, organisation and children; the old one is retired.
+    Children outside the scope go along: without a login they would never ring again.
 
     Returns the new one's number. Raises RegistryError.
     """

@@ -49,20 +49,17 @@ UPDATE sites s
  WHERE o.id = %(id)s AND s.id = o.id
 RETURNING s.id;
 
--- name: devices_of
--- The devices that stand where their site stands, with the keys that open them.
-SELECT id, ARRAY(SELECT k FROM unnest(scope_keys(county, township, village, organisation_id)) k
-                  WHERE k IS NOT NULL) AS scope_keys
-  FROM devices WHERE site_id = %(id)s AND position IS NULL ORDER BY id FOR NO KEY UPDATE;
-
--- name: append_device_moves
-SELECT append_device_moves(%(moves)s, %(now)s);
+-- name: move_devices
+SELECT move_devices_of_site(%(id)s, %(now)s);
 
 -- name: append_site_changes
 SELECT append_site_changes(%(id)s, %(now)s);
 
 -- name: device_in_use
 SELECT device_id FROM devices WHERE site_id = %(id)s AND status <> 'retired' ORDER BY id LIMIT 1;
+
+-- name: devices_out_of_sight
+SELECT devices_out_of_sight(NULL, %(id)s);
 
 -- name: retire
 UPDATE sites SET retired_at = %(now)s, version = version + 1, updated_at = now() WHERE id = %(id)s;

@@ -205,6 +205,37 @@ def test_a_replacement_takes_the_place_and_the_children(city: httpx.Client, give
     assert (second["gateway_id"], second["external_id"]) == (new["id"], "0x02")
 
 
+def test_a_gateway_serves_on_whom_its_installer_does_not_see(
+    city: httpx.Client, here: httpx.Client, given: World, seen: Seen, intake_conn: psycopg.Connection
+) -> None:
+    """Else another village's or company's sensor speaks through a gateway that has no login: it never rings again."""
+    gateway = registered(city, "gw-1", kind="gateway", protocol="zigbee2mqtt", position=INSIDE)
+    company = given.organisation()
+    far = registered(city, "far-1", gateway_id=gateway["id"], external_id="0x01", position=OTHER_INSIDE)
+    registered(
+        city, "own-1", gateway_id=gateway["id"], external_id="0x02", position=INSIDE, organisation_id=company
+    )
+    path = f"/api/v1/devices/{gateway['id']}"
+    assert here.get(f"/api/v1/devices/{far['id']}").status_code == 404
+    given.user("guard", role="installer", organisation=company)
+    answer = here.post(f"{path}/replace", json=WHY | {"device_id": "gw-2"})
+    assert answer.status_code == 201, answer.text
+    assert {
+        row["gateway_id"] for row in seen.rows("SELECT * FROM devices WHERE external_id IS NOT NULL")
+    } == {answer.json()["id"]}
+    told_of = [one["object_id"] for one in seen.changes if one["document"]["gateway_id"]][-2:]
+    assert far["id"] in told_of, "the feed tells those who see it"
+    intake = Intake(intake_conn)
+    assert intake.accept(told("gw/gw-2/zigbee2mqtt/0x01", b'{"occupancy": true}')) == ["stored"]
+    path = f"/api/v1/devices/{answer.json()['id']}"
+    assert "own-1" in problem(here.post(f"{path}/retire", json=WHY), 409, "conflict")
+    given.conn.execute("UPDATE devices SET status = 'retired' WHERE device_id = 'own-1'")
+    given.conn.commit()
+    refused = problem(here.post(f"{path}/retire", json=WHY), 409, "conflict")
+    assert refused == "It also serves a device outside your scope: the city desk does this."
+    assert "far-1" not in refused
+
+
 def test_a_login_is_shown_once_and_lets_in(city: httpx.Client, seen: Seen) -> None:
     device = registered(city, position=INSIDE)
     path = f"/api/v1/devices/{device['id']}/credentials"

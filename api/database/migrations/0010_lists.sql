@@ -272,3 +272,54 @@ REVOKE EXECUTE ON FUNCTION append_device_moves(jsonb, timestamptz), append_site_
     append_device_renamed(bigint, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION append_device_moves(jsonb, timestamptz), append_site_changes(bigint, timestamptz),
     append_device_renamed(bigint, timestamptz) TO lianfang_api;
+
+-- A gateway or a site may serve what its own installer does not see: another village's sensors, another company's
+-- detector. These three look past the scope for those whose acts would cut them off, and tell no more than a number.
+
+-- How many devices in use speak through a gateway, or stand at a site, and are outside the asker's scope.
+CREATE FUNCTION devices_out_of_sight(of_gateway bigint, of_site bigint) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT count(*) FROM devices d
+     WHERE (d.gateway_id = of_gateway OR d.site_id = of_site) AND d.status <> 'retired'
+       AND NOT coalesce(scope_keys(d.county, d.township, d.village, d.organisation_id) && current_scope(), false)
+$$;
+
+-- The new gateway takes over every child in use of the one that it replaces, wherever it is; returns them. Both must be
+-- in the asker's scope.
+CREATE FUNCTION adopt_children(old_gateway bigint, new_gateway bigint) RETURNS SETOF bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    UPDATE devices c SET gateway_id = new_gateway, version = c.version + 1, updated_at = now()
+      FROM devices o, devices n
+     WHERE c.gateway_id = old_gateway AND c.status <> 'retired' AND o.id = old_gateway AND n.id = new_gateway
+       AND scope_keys(o.county, o.township, o.village, o.organisation_id) && current_scope()
+       AND scope_keys(n.county, n.township, n.village, n.organisation_id) && current_scope()
+    RETURNING c.id
+$$;
+
+-- A site in the asker's scope was moved: its devices without a place of their own go with it, whosever they are, and the
+-- feed is told of each, with the keys that opened it before.
+CREATE FUNCTION move_devices_of_site(of_site bigint, at timestamptz) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE moves jsonb;
+BEGIN
+    PERFORM FROM sites s
+      WHERE s.id = of_site AND scope_keys(s.county, s.township, s.village, s.organisation_id) && current_scope();
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    PERFORM FROM devices d WHERE d.site_id = of_site AND d.position IS NULL ORDER BY d.id FOR NO KEY UPDATE;
+    SELECT jsonb_agg(jsonb_build_object('id', d.id, 'old_keys', array_remove(
+               scope_keys(d.county, d.township, d.village, d.organisation_id), NULL)) ORDER BY d.id) INTO moves
+      FROM devices d WHERE d.site_id = of_site AND d.position IS NULL;
+    IF moves IS NULL THEN
+        RETURN 0;
+    END IF;
+    PERFORM place_devices(ARRAY(SELECT (m ->> 'id')::bigint FROM jsonb_array_elements(moves) m));
+    PERFORM append_device_moves(moves, at);
+    RETURN jsonb_array_length(moves);
+END $$;
+
+REVOKE EXECUTE ON FUNCTION devices_out_of_sight(bigint, bigint), adopt_children(bigint, bigint),
+    move_devices_of_site(bigint, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION devices_out_of_sight(bigint, bigint), adopt_children(bigint, bigint),
+    move_devices_of_site(bigint, timestamptz) TO lianfang_api;
