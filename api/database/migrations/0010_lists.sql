@@ -323,3 +323,35 @@ REVOKE EXECUTE ON FUNCTION devices_out_of_sight(bigint, bigint), adopt_children(
     move_devices_of_site(bigint, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION devices_out_of_sight(bigint, bigint), adopt_children(bigint, bigint),
     move_devices_of_site(bigint, timestamptz) TO lianfang_api;
+
+-- Whether somebody may be given an incident: let in, with one of these roles where the incident is; and the asker sees it.
+-- One answer to everything else, so that nobody learns from it who is a user.
+CREATE FUNCTION may_handle(asked_user bigint, of_incident bigint, for_roles text[]) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT EXISTS (
+        SELECT FROM incidents i, users u, grants g,
+               LATERAL scope_keys(i.county, i.township, i.village, i.organisation_id) AS keys
+         WHERE i.id = of_incident AND keys && current_scope()
+           AND u.id = asked_user AND u.disabled_at IS NULL
+           AND g.user_id = u.id AND g.role = ANY (for_roles)
+           AND grant_key(g.division_code, g.organisation_id) = ANY (keys))
+$$;
+REVOKE EXECUTE ON FUNCTION may_handle(bigint, bigint, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION may_handle(bigint, bigint, text[]) TO lianfang_api;
+
+-- Where a report belongs that names no place: to the reporter's own division, the tightest of the scope; nowhere, which is
+-- the city desk's, for who has the whole installation.
+CREATE FUNCTION own_division() RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT d.code
+      FROM unnest(current_scope()) k, LATERAL split_part(k, '@', 1) AS d (code), LATERAL tiers_of(d.code) t
+     WHERE d.code <> '*' AND '*' <> ALL (current_scope())
+     ORDER BY t.village IS NULL, t.township IS NULL, d.code LIMIT 1
+$$;
+
+-- Whose a report at a place is: nobody's where the reporter's scope opens that, else the reporter's organisation's.
+CREATE FUNCTION own_organisation(county text, township text, village text) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT o.id
+      FROM unnest(current_scope()) k, LATERAL CAST(nullif(split_part(k, '@', 2), '') AS bigint) AS o (id)
+     WHERE k = ANY (scope_keys(county, township, village, o.id))
+     ORDER BY o.id NULLS FIRST LIMIT 1
+$$;
