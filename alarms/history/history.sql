@@ -47,8 +47,10 @@ SELECT json_build_object(
                          FROM incident_entries e LEFT JOIN users u ON u.id = e.user_id WHERE e.incident_id = i.id),
            'contacts', (SELECT coalesce(json_agg(json_build_object(
                             'id', c.id, 'name', c.name, 'relation', c.relation, 'call_order', c.call_order,
-                            'phone_masked', mask_phone(c.phone)) ORDER BY c.call_order, c.id), '[]')
+                            'phone_masked', c.phone_masked) ORDER BY c.call_order, c.id), '[]')
                           FROM contacts c WHERE c.site_id = i.site_id),
+           'caller', CASE WHEN coalesce(i.caller_name_masked, i.caller_phone_masked) IS NOT NULL THEN json_build_object(
+               'name_masked', i.caller_name_masked, 'phone_masked', i.caller_phone_masked) END,
            'devices', (SELECT coalesce(json_agg(v.document ORDER BY v.id), '[]')
                          FROM device_documents v
                         WHERE v.open AND v.id IN (SELECT id FROM devices WHERE site_id = i.site_id)),

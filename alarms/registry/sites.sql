@@ -71,12 +71,12 @@ UPDATE layer_versions SET version = version + 1 WHERE layer = 'sites';
 -- name: contacts
 -- Whom to call, masked.
 SELECT json_build_object('id', id, 'name', name, 'relation', relation, 'call_order', call_order,
-                         'phone_masked', mask_phone(phone))::text
+                         'phone_masked', phone_masked)::text
   FROM contacts WHERE site_id = %(id)s ORDER BY call_order, id;
 
 -- name: contact
 SELECT json_build_object('id', id, 'name', name, 'relation', relation, 'call_order', call_order,
-                         'phone_masked', mask_phone(phone))::text
+                         'phone_masked', phone_masked)::text
   FROM contacts WHERE site_id = %(site_id)s AND id = %(id)s;
 
 -- name: insert_contact
@@ -85,19 +85,21 @@ VALUES (%(site_id)s, %(name)s, %(phone)s, %(relation)s, %(call_order)s, %(consen
 RETURNING id;
 
 -- name: lock_contact
-SELECT id, site_id, name, phone, relation, call_order, consent_at
+SELECT id, site_id, name, relation, call_order, consent_at
   FROM contacts WHERE site_id = %(site_id)s AND id = %(id)s FOR UPDATE;
 
 -- name: update_contact
-UPDATE contacts SET name = %(name)s, phone = %(phone)s, relation = %(relation)s, call_order = %(call_order)s,
-                    consent_at = %(consent_at)s
+UPDATE contacts SET name = %(name)s, relation = %(relation)s, call_order = %(call_order)s, consent_at = %(consent_at)s
  WHERE id = %(id)s;
+
+-- name: update_phone
+UPDATE contacts SET phone = %(phone)s WHERE id = %(id)s;
 
 -- name: delete_contact
 DELETE FROM contacts WHERE site_id = %(site_id)s AND id = %(id)s;
 
--- name: phone
-SELECT phone FROM contacts WHERE site_id = %(site_id)s AND id = %(id)s;
+-- name: reveal
+SELECT reveal_contact(%(site_id)s, %(id)s, %(reason)s);
 
 -- name: organisation_is_there
 SELECT 1 FROM organisations WHERE id = %(id)s;

@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 from psycopg import Connection
-from psycopg.rows import scalar_row
+from psycopg.rows import class_row, scalar_row
 
 from alarms.judging import lifecycle
 from alarms.judging.lifecycle import AlarmEffect
@@ -104,6 +104,22 @@ def act(
                 outcomes.append(ActionOutcome(incident_id=incident_id))
     _save(conn, steps, actor, now)
     return outcomes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caller:
+    """Who reported an incident by telephone."""
+
+    name: str | None
+    phone: str | None
+
+
+def reveal_caller(conn: Connection[Any], incident_id: int, reason: str) -> Caller | None:
+    """Who called, against a reason and a line in the audit log, which the database writes itself. None: the incident is
+    not in scope, or no caller of it is known, or not any more."""
+    with conn.cursor(row_factory=class_row(Caller)) as cur:
+        found = cur.execute(SQL["reveal_caller"], {"incident_id": incident_id, "reason": reason}).fetchone()
+    return found if found and (found.name is not None or found.phone is not None) else None
 
 
 def may_handle(conn: Connection[Any], user_id: int, incident_id: int, roles: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from psycopg import Connection
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from alarms.history import lists
 from alarms.judging import lifecycle
@@ -23,11 +23,12 @@ from alarms.response.handling import (
     act,
     may_handle,
     open_by_hand,
+    reveal_caller,
 )
 from api.auth.dependencies import Reader, require, sync_transaction, transaction
 from api.auth.permissions import PERMISSIONS
 from api.errors import Problem, documented
-from api.inputs import Body, CommonFilters, Id, Line, ObjectId, Text
+from api.inputs import Body, CommonFilters, Id, Line, ObjectId, Reason, Text
 from api.paging import Cursor, Limit, collection, decode_cursor, encode_cursor
 from api.schemas import Incident, IncidentCase, IncidentCollection, ManyDone, Refused
 from gis.model import Position
@@ -101,8 +102,8 @@ def open_incident(
         text=body.text,
         site_id=body.site_id,
         position=position,
-        caller_name=body.caller_name,
-        caller_phone=body.caller_phone,
+        caller_name=body.caller_name or None,
+        caller_phone=body.caller_phone or None,
     )
     with sync_transaction(request, who, "incident.open") as conn:
         if (
@@ -120,6 +121,34 @@ def open_incident(
     assert document is not None
     headers = {"Location": f"/api/v1/incidents/{incident_id}"}
     return Response(document[0], 201, headers, media_type="application/json")
+
+
+class RevealBody(Body):
+    """Why the caller is asked for; it goes into the audit log."""
+
+    reason: Reason
+
+
+class Caller(BaseModel):
+    """Who called."""
+
+    name: str | None
+    phone: str | None
+
+
+@router.post("/{incident_id}/caller/reveal", response_model=Caller, responses=ACT)
+def show_caller(
+    request: Request,
+    who: Annotated[Reader, Depends(require("caller.reveal"))],
+    incident_id: Id,
+    body: RevealBody,
+) -> Caller:
+    """Who called, against a reason."""
+    with sync_transaction(request, who, "caller.reveal") as conn:
+        found = reveal_caller(conn, incident_id, body.reason)
+    if found is None:
+        raise Problem("not-found", f"No caller is known of an incident {incident_id} in your scope.")
+    return Caller(name=found.name, phone=found.phone)
 
 
 class ManyBody(Body):

@@ -109,3 +109,46 @@ def test_an_incident_is_handed_to_whom_may_handle_it_there_and_nobody_else_is_to
     problem(far.post(path, json={"user_id": mate}), 404, "not-found")
     assert seen.rows("SELECT version, handler_id FROM incidents") == before
     assert desk.post(path).json()["handler"]["name"] == "desk"
+
+
+def test_a_caller_is_masked_until_somebody_says_why(
+    desk: httpx.Client, given: World, served: Served, seen: Seen
+) -> None:
+    path = f"{INCIDENTS}/{reported(desk)['id']}"
+    case = desk.get(path)
+    assert case.json()["caller"] == {"name_masked": "赵**", "phone_masked": "138****1234"}
+    assert "赵敏" not in case.text
+    assert desk.post(f"{path}/caller/reveal", json={"reason": ""}).status_code == 422
+    shown = desk.post(f"{path}/caller/reveal", json={"reason": "call back"})
+    assert shown.json() == {"name": "赵敏", "phone": "13800001234"}
+    assert shown.headers["Cache-Control"] == "no-store"
+    [line] = seen.rows("SELECT * FROM audit_log")
+    assert (line["action"], line["username"], line["object"], line["reason"]) == (
+        "caller.reveal",
+        "desk",
+        path.removeprefix("/api/v1/").replace("incidents", "incident"),
+        "call back",
+    )
+    silent = reported(desk, caller_name=None, caller_phone=None)["id"]
+    assert desk.get(f"{INCIDENTS}/{silent}").json()["caller"] is None
+    problem(desk.post(f"{INCIDENTS}/{silent}/caller/reveal", json={"reason": "who"}), 404, "not-found")
+    given.user("far", division=OTHER_VILLAGE)
+    far = served.client(given.conn, "far")
+    problem(far.post(f"{path}/caller/reveal", json={"reason": "curious"}), 404, "not-found")
+    assert seen.count("audit_log") == 1
+
+
+@pytest.mark.parametrize(
+    ("phone", "masked"),
+    [
+        ("13812345678", "138****5678"),
+        ("0398-2223344", "039*****3344"),
+        ("28223344", "******44"),
+        ("82234", "***34"),
+        ("110", "***"),
+    ],
+)
+def test_a_mask_never_leaves_a_number_to_guess(
+    owner_conn: psycopg.Connection, phone: str, masked: str
+) -> None:
+    assert owner_conn.execute("SELECT mask_phone(%s)", [phone]).fetchone() == (masked,)

@@ -29,7 +29,7 @@ $$;
 -- combination gets its own index. = ANY (ARRAY(SELECT ...)): few rows, found first and by an index of their own.)
 CREATE FUNCTION list_sites(box geometry, division text, kinds text[], q text, retired boolean, after_id bigint, most bigint)
 RETURNS SETOF bigint
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     keys text[] := current_scope();
     everything boolean := coalesce('*' = ANY (keys), false);
@@ -54,7 +54,7 @@ END $$;
 CREATE FUNCTION list_devices(box geometry, division text, kinds text[], statuses text[], q text, of_site bigint,
                              after_id bigint, most bigint)
 RETURNS SETOF bigint
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     keys text[] := current_scope();
     everything boolean := coalesce('*' = ANY (keys), false);
@@ -84,7 +84,7 @@ END $$;
 CREATE FUNCTION list_incidents(box geometry, division text, since timestamptz, until timestamptz, categories text[],
                                states text[], q text, before_at timestamptz, before_id bigint, most bigint)
 RETURNS SETOF bigint
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     keys text[] := current_scope();
     everything boolean := coalesce('*' = ANY (keys), false);
@@ -116,7 +116,7 @@ CREATE FUNCTION list_alarms(box geometry, division text, since timestamptz, unti
                             states text[], of_device bigint, of_site bigint, of_incident bigint,
                             before_at timestamptz, before_id bigint, most bigint)
 RETURNS SETOF bigint
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     keys text[] := current_scope();
     everything boolean := coalesce('*' = ANY (keys), false);
@@ -167,7 +167,7 @@ GRANT SELECT ON site_documents TO lianfang_api;
 -- Devices that moved out of somebody's sight: like append_changes, with the keys that opened them before, so that the
 -- feed can tell those readers that they are gone. moves: [{"id": 1, "old_keys": ["*", "411282000000"]}]
 CREATE FUNCTION append_device_moves(moves jsonb, at timestamptz) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     first bigint;
     appended bigint;
@@ -213,7 +213,7 @@ CREATE POLICY api_scope ON grants TO lianfang_api
 
 -- Whether all that a user was granted lies in the asker's scope; a user without grants is the city's.
 CREATE FUNCTION user_in_scope(asked bigint) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT '*' = ANY (current_scope())
         OR coalesce(bool_and(grant_keys(g.division_code, g.organisation_id) && current_scope()), false)
       FROM grants g WHERE g.user_id = asked
@@ -227,7 +227,7 @@ ALTER TABLE audit_log FORCE ROW LEVEL SECURITY;
 CREATE POLICY owner_all ON audit_log TO lianfang_owner USING (true) WITH CHECK (true);
 CREATE POLICY api_read ON audit_log FOR SELECT TO lianfang_api USING ('*' = ANY ((SELECT current_scope())::text[]));
 CREATE POLICY api_write ON audit_log FOR INSERT TO lianfang_api WITH CHECK (true);
-ALTER FUNCTION audit_chain() SECURITY DEFINER SET search_path = public;   -- it must see the last line
+ALTER FUNCTION audit_chain() SECURITY DEFINER SET search_path = public, pg_temp;   -- it must see the last line
 
 -- The first line whose chain is broken, or NULL; and how many lines were looked at.
 CREATE FUNCTION verify_audit_chain(OUT lines bigint, OUT broken_at bigint)
@@ -242,7 +242,7 @@ $$;
 
 -- A site was renamed or moved: the open incidents that show it get a version more and a change. Returns how many.
 CREATE FUNCTION append_site_changes(of_site bigint, at timestamptz) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE ids bigint[];
 BEGIN
     WITH locked AS (SELECT i.id FROM incidents i WHERE i.site_id = of_site AND i.closed_at IS NULL
@@ -255,7 +255,7 @@ END $$;
 
 -- A device was renamed: likewise its open alarms.
 CREATE FUNCTION append_device_renamed(of_device bigint, at timestamptz) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE ids bigint[];
 BEGIN
     PERFORM FROM incidents i WHERE i.id IN (SELECT a.incident_id FROM alarms a
@@ -355,3 +355,57 @@ CREATE FUNCTION own_organisation(county text, township text, village text) RETUR
      WHERE k = ANY (scope_keys(county, township, village, o.id))
      ORDER BY o.id NULLS FIRST LIMIT 1
 $$;
+
+-- The number of a contact in scope, and who asked for it and why in the audit log: there is no other way to it.
+CREATE FUNCTION reveal_contact(of_site bigint, of_contact bigint, reason text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE found_phone text;
+BEGIN
+    SELECT c.phone INTO found_phone FROM contacts c JOIN sites s ON s.id = c.site_id
+     WHERE c.id = of_contact AND s.id = of_site
+       AND scope_keys(s.county, s.township, s.village, s.organisation_id) && current_scope();
+    IF FOUND THEN
+        INSERT INTO audit_log (user_id, username, action, object, reason, details)
+        SELECT u.id, u.username, 'contact.reveal', 'contact/' || of_contact, reveal_contact.reason,
+               jsonb_build_object('site_id', of_site)
+          FROM users u WHERE u.id = current_user_id();
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'a number is revealed to a user, and none is set';
+        END IF;
+    END IF;
+    RETURN found_phone;
+END $$;
+
+-- Who called, of an incident in scope, likewise.
+CREATE FUNCTION reveal_caller(of_incident bigint, reason text, OUT name text, OUT phone text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    SELECT i.caller_name, i.caller_phone INTO name, phone FROM incidents i
+     WHERE i.id = of_incident AND (i.caller_name IS NOT NULL OR i.caller_phone IS NOT NULL)
+       AND scope_keys(i.county, i.township, i.village, i.organisation_id) && current_scope();
+    IF FOUND THEN
+        INSERT INTO audit_log (user_id, username, action, object, reason)
+        SELECT u.id, u.username, 'caller.reveal', 'incident/' || of_incident, reveal_caller.reason
+          FROM users u WHERE u.id = current_user_id();
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'a number is revealed to a user, and none is set';
+        END IF;
+    END IF;
+END $$;
+REVOKE EXECUTE ON FUNCTION reveal_contact(bigint, bigint, text), reveal_caller(bigint, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reveal_contact(bigint, bigint, text), reveal_caller(bigint, text) TO lianfang_api;
+
+REVOKE EXECUTE ON FUNCTION append_changes(bigint[], bigint[], bigint[], timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION append_changes(bigint[], bigint[], bigint[], timestamptz) TO lianfang_api, lianfang_intake;
+REVOKE EXECUTE ON FUNCTION
+    list_sites(geometry, text, text[], text, boolean, bigint, bigint),
+    list_devices(geometry, text, text[], text[], text, bigint, bigint, bigint),
+    list_incidents(geometry, text, timestamptz, timestamptz, text[], text[], text, timestamptz, bigint, bigint),
+    list_alarms(geometry, text, timestamptz, timestamptz, text[], text[], bigint, bigint, bigint, timestamptz, bigint,
+                bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION
+    list_sites(geometry, text, text[], text, boolean, bigint, bigint),
+    list_devices(geometry, text, text[], text[], text, bigint, bigint, bigint),
+    list_incidents(geometry, text, timestamptz, timestamptz, text[], text[], text, timestamptz, bigint, bigint),
+    list_alarms(geometry, text, timestamptz, timestamptz, text[], text[], bigint, bigint, bigint, timestamptz, bigint,
+                bigint) TO lianfang_api;
