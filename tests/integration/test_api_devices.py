@@ -100,6 +100,28 @@ def test_each_step_is_kept_in_its_history_newest_first(city: httpx.Client, given
     assert (changed["before"], changed["after"]) == ({"name": ""}, {"name": "hall"})
 
 
+def test_each_step_is_in_the_audit_log_once(city: httpx.Client, seen: Seen) -> None:
+    path = f"/api/v1/devices/{registered(city, position=INSIDE)['id']}"
+    city.patch(path, json={"name": "hall"})
+    city.post(f"{path}/move", json=WHY | {"position": OTHER_INSIDE})
+    city.post(f"{path}/status", json=WHY | {"status": "out_of_service"})
+    city.post(f"{path}/credentials")
+    new = city.post(f"{path}/replace", json=WHY | {"device_id": "pir-2"}).json()
+    city.post(f"/api/v1/devices/{new['id']}/retire", json=WHY)
+    lines = seen.rows("SELECT action, object, username, reason FROM audit_log ORDER BY seq")
+    assert [(one["action"], one["object"]) for one in lines] == [
+        ("device.register", "device/pir-1"),
+        ("device.change", "device/pir-1"),
+        ("device.move", "device/pir-1"),
+        ("device.status", "device/pir-1"),
+        ("device.credentials", "device/pir-1"),
+        ("device.replace", "device/pir-1"),
+        ("device.retire", "device/pir-2"),
+    ]
+    assert {one["username"] for one in lines} == {"installer"}
+    assert [one["reason"] for one in lines if one["reason"]] == [WHY["reason"]] * 4
+
+
 def test_a_late_change_is_refused(city: httpx.Client) -> None:
     path = f"/api/v1/devices/{registered(city, position=INSIDE)['id']}"
     assert city.patch(path, json={"name": "hall", "version": 1}).json()["version"] == 2

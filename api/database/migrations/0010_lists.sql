@@ -229,11 +229,18 @@ CREATE POLICY api_read ON audit_log FOR SELECT TO lianfang_api USING ('*' = ANY 
 CREATE POLICY api_write ON audit_log FOR INSERT TO lianfang_api WITH CHECK (true);
 ALTER FUNCTION audit_chain() SECURITY DEFINER SET search_path = public, pg_temp;   -- it must see the last line
 
--- The first line whose chain is broken, or NULL; and how many lines were looked at.
-CREATE FUNCTION verify_audit_chain(OUT lines bigint, OUT broken_at bigint)
+-- How many lines were looked at, the newest one, and the first whose chain is broken, or NULL. The chain alone does not
+-- show that its end was cut off, or all of it written anew: that takes a line that was known before. It is broken at that
+-- line, or where the log ends before it.
+CREATE FUNCTION verify_audit_chain(known_seq bigint, known_hash bytea,
+                                   OUT lines bigint, OUT broken_at bigint, OUT newest_seq bigint, OUT newest_hash bytea)
 LANGUAGE sql STABLE AS $$
-    SELECT count(*), min(seq) FILTER (WHERE NOT intact)
-      FROM (SELECT seq,
+    SELECT count(*),
+           least(min(seq) FILTER (WHERE NOT intact),
+                 CASE WHEN known_seq IS NOT NULL AND count(*) FILTER (WHERE seq = known_seq AND hash = known_hash) = 0
+                      THEN least(known_seq, coalesce(max(seq), 0) + 1) END),
+           max(seq), (SELECT hash FROM audit_log ORDER BY seq DESC LIMIT 1)
+      FROM (SELECT seq, hash,
                    hash = audit_line_hash(prev_hash, seq, at, user_id, username, action, object, reason, details)
                    AND prev_hash = coalesce(lag(hash) OVER (ORDER BY seq), '\x00'::bytea)
                    AND seq = coalesce(lag(seq) OVER (ORDER BY seq), 0) + 1 AS intact
@@ -268,10 +275,23 @@ BEGIN
     RETURN cardinality(ids);
 END $$;
 
+-- A user was renamed: likewise the open incidents that the user handles.
+CREATE FUNCTION append_user_renamed(of_user bigint, at timestamptz) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE ids bigint[];
+BEGIN
+    WITH locked AS (SELECT i.id FROM incidents i WHERE i.handler_id = of_user AND i.closed_at IS NULL
+                     ORDER BY i.id FOR NO KEY UPDATE),
+         touched AS (UPDATE incidents i SET version = i.version + 1 FROM locked WHERE i.id = locked.id RETURNING i.id)
+    SELECT coalesce(array_agg(id), '{}') INTO ids FROM touched;
+    PERFORM append_changes(ids, '{}', '{}', at) WHERE cardinality(ids) > 0;
+    RETURN cardinality(ids);
+END $$;
+
 REVOKE EXECUTE ON FUNCTION append_device_moves(jsonb, timestamptz), append_site_changes(bigint, timestamptz),
-    append_device_renamed(bigint, timestamptz) FROM PUBLIC;
+    append_device_renamed(bigint, timestamptz), append_user_renamed(bigint, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION append_device_moves(jsonb, timestamptz), append_site_changes(bigint, timestamptz),
-    append_device_renamed(bigint, timestamptz) TO lianfang_api;
+    append_device_renamed(bigint, timestamptz), append_user_renamed(bigint, timestamptz) TO lianfang_api;
 
 -- A gateway or a site may serve what its own installer does not see: another village's sensors, another company's
 -- detector. These three look past the scope for those whose acts would cut them off, and tell no more than a number.
