@@ -35,7 +35,7 @@ from gis.model import Position
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 READ = documented("signed-out", "not-permitted", "not-found", "wrong-input", "database-away")
-ACT = READ | documented("wrong-state", "changed-meanwhile", "cross-origin", "not-permitted")
+ACT = READ | documented("wrong-state", "changed-meanwhile", "cross-origin", "not-permitted", "too-large")
 
 Viewer = Annotated[Reader, Depends(require("incident.read"))]
 

@@ -91,7 +91,9 @@ class Token(BaseModel):
 
 
 SignedIn = Annotated[Reader, Depends(reader)]
-SIGN_IN = documented("wrong-credentials", "cross-origin", "wrong-input", "too-many-attempts", "database-away")
+SIGN_IN = documented(
+    "wrong-credentials", "cross-origin", "too-large", "wrong-input", "too-many-attempts", "database-away"
+)
 
 
 @router.post("/session", response_model=Session, responses=SIGN_IN)
@@ -99,7 +101,7 @@ async def sign_in(request: Request, response: Response, body: Credentials) -> Se
     """Sign a browser in: sets a cookie that only its own pages send."""
     check_same_origin(request)
     token, lifetime = await _open(request, body.username, body.password, "cookie")
-    secure = request.url.scheme == "https"
+    secure = request.url.scheme == "https" or request.app.state.settings.url.startswith("https:")
     response.set_cookie(
         COOKIE, token, max_age=int(lifetime.total_seconds()), httponly=True, samesite="strict", secure=secure
     )

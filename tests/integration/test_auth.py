@@ -12,7 +12,8 @@ import pytest
 
 from api.auth import attempts
 from api.auth.passwords import hash_password
-from tests.integration.serving import Served, wait_until
+from api.settings import Settings
+from tests.integration.serving import Served, serve, wait_until
 from tests.stories import Seen, World
 
 PASSWORD = "correct horse battery"
@@ -73,6 +74,14 @@ def test_a_browser_signs_in_and_out(wang: int, client: httpx.Client, seen: Seen)
     assert client.delete("/api/v1/session").status_code == 204
     problem(client.get("/api/v1/session"), 401, "signed-out")
     assert audit(seen) == [("session.open", "wang"), ("session.close", "wang")]
+
+
+def test_the_cookie_is_secure_where_browsers_come_by_https(wang: int, settings: Settings) -> None:
+    """A proxy with TLS stands before the server: what arrives here is plain HTTP."""
+    public = settings.model_copy(update={"public_url": "https://map.example"})
+    with serve(public) as served, httpx.Client(base_url=served.url, timeout=30) as client:
+        cookie = sign_in(client).headers["set-cookie"].lower()
+    assert "secure" in cookie
 
 
 def test_a_cookie_that_was_signed_out_is_worth_nothing_to_who_kept_it(
