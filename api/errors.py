@@ -134,6 +134,12 @@ def from_database(error: Exception) -> Problem:
             return Problem("fault", "Nothing was changed. The log tells the operator more.")
 
 
+def fault(request: Request, error: Exception) -> JSONResponse:
+    """The answer to an error that nobody foresaw; the log has it whole."""
+    log.exception("request_failed", path=request.url.path, exc_info=error)
+    return response(request, Problem("fault", "Nothing was changed. The log tells the operator more."))
+
+
 def install(app: FastAPI) -> None:
     """Let every error of the app become a problem."""
 
@@ -176,8 +182,7 @@ def install(app: FastAPI) -> None:
         return response(request, Problem(kind, detail, headers=dict(error.headers or {})))
 
     async def on_fault(request: Request, error: Exception) -> JSONResponse:
-        log.exception("request_failed", path=request.url.path, exc_info=error)
-        return response(request, Problem("fault", "Nothing was changed. The log tells the operator more."))
+        return fault(request, error)
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(psycopg.Error, on_database)
