@@ -48,6 +48,7 @@ KINDS: dict[str, Kind] = {
     "too-large": Kind(413, "Too large"),
     "wrong-input": Kind(422, "Wrong input"),
     "too-many-attempts": Kind(429, "Too many attempts"),
+    "took-too-long": Kind(503, "The answer took too long"),
     "fault": Kind(500, "The server made a mistake"),
     "database-away": Kind(503, "The database is away"),
 }
@@ -99,7 +100,7 @@ def response(request: Request, problem: Problem) -> JSONResponse:
     headers = dict(problem.headers)
     if kind.status == HTTPStatus.UNAUTHORIZED:
         headers.setdefault("WWW-Authenticate", "Bearer")
-    if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if problem.kind == "database-away":
         headers.setdefault("Retry-After", "2")
     return JSONResponse(document.model_dump(), kind.status, headers, media_type=MEDIA_TYPE)
 
@@ -127,6 +128,10 @@ def from_database(error: Exception) -> Problem:
         case database.DataError() | database.IntegrityError():
             return Problem(
                 "wrong-input", "The database refuses a value: out of range, too long or not allowed."
+            )
+        case database.QueryCanceled():
+            return Problem(
+                "took-too-long", "Ask for less: a shorter time, a smaller box, a division, fewer at once."
             )
         case psycopg.OperationalError() | PoolTimeout() | DatabaseUnavailable():
             return Problem("database-away", "Nothing was changed. Try again in a moment.")

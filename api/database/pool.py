@@ -20,6 +20,8 @@ from api.settings import Settings
 Role = Literal["owner", "intake", "api"]
 
 CONNECT_TIMEOUT_S = 5
+API_STATEMENT_TIMEOUT_S = 15
+"""What one reader may keep a connection busy with: eight such questions would keep everybody else out."""
 
 
 class DatabaseUnavailable(psycopg.OperationalError):
@@ -42,6 +44,8 @@ def conninfo(settings: Settings, role: Role | None, application_name: str = "lia
     options.append("-c timezone=UTC")
     if role:
         options.append(f"-c role=lianfang_{role}")
+    if role == "api":
+        options.append(f"-c statement_timeout={API_STATEMENT_TIMEOUT_S}s")
     defaults = {"connect_timeout": CONNECT_TIMEOUT_S, "keepalives_idle": 30, "keepalives_interval": 10}
     return defaults | given | {"options": " ".join(options), "application_name": application_name}
 
