@@ -121,21 +121,45 @@ DECLARE
     keys text[] := current_scope();
     everything boolean := coalesce('*' = ANY (keys), false);
     inside record;
+    incidents_here bigint[];
+    rings_elsewhere bigint[] := '{}';
 BEGIN
     IF coalesce(cardinality(keys), 0) = 0 THEN
         RETURN;                                                -- or each alarm's incident would be looked at in vain
     END IF;
     -- (an incident's alarms are listed wherever they are)
     SELECT * INTO inside FROM tiers_of(CASE WHEN of_incident IS NULL THEN list_division(division) ELSE division END);
+    IF division IS NULL AND inside.county IS NOT NULL THEN
+        -- The reader's own division, which leads to an index; with it what rings elsewhere and belongs to an incident here.
+        -- Where there are many incidents the newest alarms soon fill a page, and only the scope decides.
+        incidents_here := ARRAY(
+            SELECT i.id FROM incidents i
+             WHERE (inside.village IS NULL OR i.village = inside.village)
+               AND (inside.village IS NOT NULL OR inside.township IS NULL OR i.township = inside.township)
+               AND (inside.township IS NOT NULL OR i.county = inside.county)
+             LIMIT 10000);
+        IF cardinality(incidents_here) = 10000 THEN
+            SELECT NULL AS county, NULL AS township, NULL AS village INTO inside;
+        ELSE
+            rings_elsewhere := ARRAY(
+                SELECT o.id FROM alarms o
+                 WHERE o.incident_id = ANY (incidents_here)
+                   AND coalesce(CASE WHEN inside.village IS NOT NULL THEN o.village <> inside.village
+                                     WHEN inside.township IS NOT NULL THEN o.township <> inside.township
+                                     ELSE o.county <> inside.county END, true));
+        END IF;
+    END IF;
     RETURN QUERY
     SELECT a.id FROM alarms a
      WHERE (everything OR scope_keys(a.county, a.township, a.village, a.organisation_id) && keys
             OR (SELECT scope_keys(i.county, i.township, i.village, i.organisation_id) && keys
                   FROM incidents i WHERE i.id = a.incident_id))             -- who sees an incident sees its alarms
        AND (box IS NULL OR a.position && box)
-       AND (inside.village IS NULL OR a.village = inside.village)
-       AND (inside.village IS NOT NULL OR inside.township IS NULL OR a.township = inside.township)
-       AND (inside.township IS NOT NULL OR inside.county IS NULL OR a.county = inside.county)
+       AND (inside.village IS NULL OR a.village = inside.village OR a.id = ANY (rings_elsewhere))
+       AND (inside.village IS NOT NULL OR inside.township IS NULL OR a.township = inside.township
+            OR a.id = ANY (rings_elsewhere))
+       AND (inside.township IS NOT NULL OR inside.county IS NULL OR a.county = inside.county
+            OR a.id = ANY (rings_elsewhere))
        AND (since IS NULL OR a.opened_at >= since)
        AND (until IS NULL OR a.opened_at < until)
        AND (categories IS NULL OR a.category = ANY (categories))
