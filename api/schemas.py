@@ -265,7 +265,7 @@ class SignalProperties(BaseModel):
 
 
 class SignalFeature(BaseModel):
-    """A signal; its geometry is null unless it brought its own position."""
+    """A signal, at the position that it brought, else where its device or site is."""
 
     type: Literal["Feature"]
     id: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import psycopg
 import pytest
@@ -232,7 +234,7 @@ def test_a_line_kept_elsewhere_shows_that_the_logs_end_was_cut_off(
         for name in names:
             chief.post("/api/v1/organisations", json={"name": name, "kind": "insurer"})
 
-    def verified(**known: object) -> dict[str, object]:
+    def verified(**known: Any) -> dict[str, Any]:
         return dict(chief.get("/api/v1/audit/verification", params=known).json())
 
     add("a", "b", "c")
@@ -248,7 +250,8 @@ def test_a_line_kept_elsewhere_shows_that_the_logs_end_was_cut_off(
     assert (verified(**kept)["intact"], verified(**kept)["broken_at"]) == (False, 2)
     add("e", "f", "g")
     assert (verified(**kept)["intact"], verified(**kept)["broken_at"]) == (False, 3), "written anew"
-    for half in ({"seq": 3}, {"hash": kept["hash"]}, {"seq": 3, "hash": "x"}):
+    halves: list[dict[str, Any]] = [{"seq": 3}, {"hash": kept["hash"]}, {"seq": 3, "hash": "x"}]
+    for half in halves:
         problem(chief.get("/api/v1/audit/verification", params=half), 422, "wrong-input")
 
 

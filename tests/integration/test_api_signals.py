@@ -8,6 +8,7 @@ import httpx
 import psycopg
 import pytest
 
+from alarms.history import lists
 from api.database import pool
 from api.settings import Settings
 from tests.integration.serving import Served, serve
@@ -67,3 +68,27 @@ def test_what_takes_too_long_is_stopped_and_said_in_plain_words(
         given.conn.rollback()
         assert (stopped.status_code, stopped.json()["type"]) == (503, "/problems/took-too-long")
         assert client.get(SIGNALS).status_code == 200
+
+
+@pytest.mark.parametrize("few", [lists.FEW_DEVICES, 0])
+def test_a_box_finds_signals_where_their_devices_are(
+    city: httpx.Client, given: World, served: Served, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most signals bring no position of their own."""
+    monkeypatch.setattr(lists, "FEW_DEVICES", few)
+
+    def found(client: httpx.Client, box: str, **more: str) -> list[list[float]]:
+        answer = client.get(SIGNALS, params={"bbox": box} | more)
+        assert answer.status_code == 200, answer.text
+        return [one["geometry"]["coordinates"] for one in answer.json()["features"]]
+
+    assert found(city, HERE) == [[111.1, 34.7]]
+    assert found(city, THERE) == [[111.304, 34.704], [111.305, 34.705]], "newest first"
+    assert found(city, THERE, category="burglary") == [[111.305, 34.705]]
+    page = city.get(SIGNALS, params={"bbox": THERE, "limit": 1}).json()
+    rest = city.get(page["links"][0]["href"]).json()["features"]
+    assert [one["geometry"]["coordinates"] for one in rest] == [[111.305, 34.705]]
+    given.user("here", division=VILLAGE)
+    here = served.client(given.conn, "here")
+    assert found(here, HERE) == [[111.1, 34.7]]
+    assert found(here, THERE) == []
