@@ -110,6 +110,7 @@ class Up:
         endpoints.publish(
             self.settings.var_dir,
             database_url=self.postgres.url if self.postgres else None,
+            role_urls=self.postgres.role_urls if self.postgres else {},
             logins={name: self.mosquitto.login(name) for name in ("intake", "demo", "enrol")}
             if self.mosquitto
             else {},
