@@ -48,6 +48,7 @@ KINDS: dict[str, Kind] = {
     "too-large": Kind(413, "Too large"),
     "wrong-input": Kind(422, "Wrong input"),
     "too-many-attempts": Kind(429, "Too many attempts"),
+    "took-too-long": Kind(503, "The answer took too long"),
     "fault": Kind(500, "The server made a mistake"),
     "database-away": Kind(503, "The database is away"),
 }
@@ -99,7 +100,7 @@ def response(request: Request, problem: Problem) -> JSONResponse:
     headers = dict(problem.headers)
     if kind.status == HTTPStatus.UNAUTHORIZED:
         headers.setdefault("WWW-Authenticate", "Bearer")
-    if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if problem.kind == "database-away":
         headers.setdefault("Retry-After", "2")
     return JSONResponse(document.model_dump(), kind.status, headers, media_type=MEDIA_TYPE)
 
@@ -128,10 +129,20 @@ def from_database(error: Exception) -> Problem:
             return Problem(
                 "wrong-input", "The database refuses a value: out of range, too long or not allowed."
             )
+        case database.QueryCanceled():
+            return Problem(
+                "took-too-long", "Ask for less: a shorter time, a smaller box, a division, fewer at once."
+            )
         case psycopg.OperationalError() | PoolTimeout() | DatabaseUnavailable():
             return Problem("database-away", "Nothing was changed. Try again in a moment.")
         case _:
             return Problem("fault", "Nothing was changed. The log tells the operator more.")
+
+
+def fault(request: Request, error: Exception) -> JSONResponse:
+    """The answer to an error that nobody foresaw; the log has it whole."""
+    log.exception("request_failed", path=request.url.path, exc_info=error)
+    return response(request, Problem("fault", "Nothing was changed. The log tells the operator more."))
 
 
 def install(app: FastAPI) -> None:
@@ -176,8 +187,7 @@ def install(app: FastAPI) -> None:
         return response(request, Problem(kind, detail, headers=dict(error.headers or {})))
 
     async def on_fault(request: Request, error: Exception) -> JSONResponse:
-        log.exception("request_failed", path=request.url.path, exc_info=error)
-        return response(request, Problem("fault", "Nothing was changed. The log tells the operator more."))
+        return fault(request, error)
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(psycopg.Error, on_database)

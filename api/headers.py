@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import basemap
-from api.errors import Problem, response
+from api.errors import Problem, fault, response
 from api.settings import Settings
 
 MAX_BODY = 1_048_576
@@ -23,7 +23,7 @@ def content_security_policy(settings: Settings) -> str:
 
 
 class SecurityHeaders:
-    """Adds the headers that keep a browser to our own pages."""
+    """Adds the headers that keep a browser to our own pages, also to the answer for what nobody caught."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -41,7 +41,11 @@ class SecurityHeaders:
             await self._app(scope, receive, send)
             return
 
+        began = False
+
         async def with_headers(message: Message) -> None:
+            nonlocal began
+            began = True
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
@@ -51,7 +55,12 @@ class SecurityHeaders:
                     headers.setdefault("cache-control", "no-store")
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        try:
+            await self._app(scope, receive, with_headers)
+        except Exception as error:
+            if began:
+                raise  # half an answer cannot be taken back: the connection breaks
+            await fault(Request(scope), error)(scope, receive, with_headers)
 
 
 class BodyLimit:

@@ -18,7 +18,9 @@ from gis import divisions
 from gis.model import Tier
 
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)", re.ASCII)
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+ -]\d\d:?\d\d)", re.ASCII)
+_PLUS_AS_SPACE = re.compile(r" (\d\d:?\d\d)$", re.ASCII)
+"""What a query makes of the offset's plus when somebody types it as it stands. No time ends like that without one."""
 
 ObjectId = Annotated[int, Field(ge=1, le=MAX_ID, strict=True)]
 
@@ -33,7 +35,7 @@ def _rfc3339(value: object) -> object:
     """Pydantic would also take numbers, as seconds since 1970: two readings of one text are one too many."""
     if not isinstance(value, str) or not _RFC3339.fullmatch(value):
         raise ValueError("must be a time with its offset (RFC 3339): 2026-11-23T03:00:00+08:00 is right")
-    return value
+    return _PLUS_AS_SPACE.sub(r"+\1", value)
 
 
 def _in_range(moment: datetime) -> datetime:

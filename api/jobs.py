@@ -76,9 +76,19 @@ def forget_message_ids(conn: psycopg.Connection, _: Settings, now: datetime) -> 
     return conn.execute("DELETE FROM message_ids WHERE expires_at < %s", [now]).rowcount
 
 
+def forget_callers(conn: psycopg.Connection, settings: Settings, now: datetime) -> int:
+    """Who called about incidents that have been closed for long enough: the case stays, its caller goes."""
+    return conn.execute(
+        "UPDATE incidents SET caller_name = NULL, caller_phone = NULL"
+        " WHERE closed_at < %s AND (caller_name IS NOT NULL OR caller_phone IS NOT NULL)",
+        [now - timedelta(days=settings.retention_caller_days)],
+    ).rowcount
+
+
 SWEEPS = (
     Sweep("make_partitions", 3600, make_partitions),
     Sweep("drop_old_partitions", 3600, drop_old_partitions),
+    Sweep("forget_callers", 3600, forget_callers),
     Sweep("end_sessions", 300, end_sessions),
     Sweep("forget_message_ids", 600, forget_message_ids),
 )

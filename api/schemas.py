@@ -138,6 +138,13 @@ class MaskedContact(BaseModel):
     phone_masked: str
 
 
+class MaskedCaller(BaseModel):
+    """Who called; name and number take a reason."""
+
+    name_masked: str | None
+    phone_masked: str | None
+
+
 class PastIncident(BaseModel):
     """An earlier incident of the same site."""
 
@@ -161,6 +168,7 @@ class IncidentCase(Incident):
     alarms: list[Alarm]
     entries: list[Entry]
     contacts: list[MaskedContact]
+    caller: MaskedCaller | None
     devices: list[dict[str, Any]]
     history: SiteHistory
 
@@ -257,7 +265,7 @@ class SignalProperties(BaseModel):
 
 
 class SignalFeature(BaseModel):
-    """A signal; its geometry is null unless it brought its own position."""
+    """A signal, at the position that it brought, else where its device or site is."""
 
     type: Literal["Feature"]
     id: int

@@ -107,6 +107,9 @@ class Settings(BaseSettings):
 
     retention_raw_days: Days = Field(30, description="Days that messages are kept as received.")
     retention_signals_days: Days = Field(400, description="Days that signals are kept.")
+    retention_caller_days: Days = Field(
+        30, description="Days after closing that an incident's caller, name and number, is kept."
+    )
     retention_changes_days: Days = Field(7, description="Days that the live feed's changes are kept.")
 
     basemap_pmtiles: Path | None = Field(None, description="PMTiles file to show below the map.")

@@ -55,6 +55,13 @@ def install(app: FastAPI, settings: Settings, dist: Path = DIST) -> None:
     @app.get("/{file}", include_in_schema=False)
     async def top_file(file: str) -> Response:
         path = dist / file
-        if path.parent != dist or not path.is_file():
+        if path.parent != dist or not _is_file(path):
             raise Problem("not-found", f"There is nothing at /{file}.")
         return FileResponse(path, headers={"Cache-Control": "no-cache"})
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have: too long, for one
+        return False

@@ -103,6 +103,7 @@ class Up:
             self.settings.var_dir,
             http=(self.settings.http_host, self.settings.http_port),
             database_url=self.postgres.url if self.postgres else None,
+            role_urls=self.postgres.role_urls if self.postgres else {},
             logins={name: self.mosquitto.login(name) for name in ("intake", "demo", "enrol")}
             if self.mosquitto
             else {},

@@ -21,18 +21,26 @@ SELECT i.id, i.opened_at, d.document::text
  ORDER BY i.opened_at DESC, i.id DESC;
 
 -- name: signals
--- Signals, newest first, from behind a cursor; the filters are fragments of alarms/history/lists.py.
+-- Signals, newest first, from behind a cursor; source and filters are fragments of alarms/history/lists.py. One without a
+-- position of its own is where its device is, by the rules of list_devices.
 SELECT i.id, i.received_at, json_build_object(
            'id', i.id, 'received_at', i.received_at, 'occurred_at', i.occurred_at, 'device_id', i.device_id,
            'site_id', i.site_id, 'event', i.event, 'category', i.category, 'priority', i.priority,
            'qualifier', i.qualifier, 'zone', i.zone, 'partition', i.partition, 'text', i.text,
            'judgement', i.judgement, 'alarm_id', i.alarm_id, 'battery_percent', i.battery_percent,
            'rssi_dbm', i.rssi_dbm, 'grid_cell', i.grid_cell, 'county', i.county, 'township', i.township,
-           'village', i.village, 'position', lon_lat(i.position), 'details', i.details)::text
-  FROM signals i
+           'village', i.village, 'details', i.details, 'position', lon_lat(coalesce(i.position, (
+               SELECT coalesce(d.position, s.position)
+                 FROM devices d LEFT JOIN sites s ON s.id = d.site_id WHERE d.id = i.device_id))))::text
+  FROM {source} i
  WHERE {filters}
  ORDER BY i.received_at DESC, i.id DESC
  LIMIT %(limit)s;
+
+-- name: devices_in_box
+-- The devices in scope that are in a box, as far as they are few.
+SELECT ARRAY(SELECT list_devices(ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326), NULL, NULL, NULL, NULL,
+                                 NULL, 0, %(most)s));
 
 -- name: incident
 -- One incident with all that its case shows: alarms, timeline, whom to call, its site's devices and history.
@@ -47,8 +55,10 @@ SELECT json_build_object(
                          FROM incident_entries e LEFT JOIN users u ON u.id = e.user_id WHERE e.incident_id = i.id),
            'contacts', (SELECT coalesce(json_agg(json_build_object(
                             'id', c.id, 'name', c.name, 'relation', c.relation, 'call_order', c.call_order,
-                            'phone_masked', mask_phone(c.phone)) ORDER BY c.call_order, c.id), '[]')
+                            'phone_masked', c.phone_masked) ORDER BY c.call_order, c.id), '[]')
                           FROM contacts c WHERE c.site_id = i.site_id),
+           'caller', CASE WHEN coalesce(i.caller_name_masked, i.caller_phone_masked) IS NOT NULL THEN json_build_object(
+               'name_masked', i.caller_name_masked, 'phone_masked', i.caller_phone_masked) END,
            'devices', (SELECT coalesce(json_agg(v.document ORDER BY v.id), '[]')
                          FROM device_documents v
                         WHERE v.open AND v.id IN (SELECT id FROM devices WHERE site_id = i.site_id)),

@@ -16,6 +16,19 @@ from gis.sql import load_statements
 
 SQL = load_statements(Path(__file__).with_name("history.sql"))
 
+FEW_DEVICES = 10_000
+"""So many devices in a box are looked up by an index of their own; of more, the newest signals soon fill a page."""
+
+BOX = sql.SQL("ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326)")
+IN_BOX = sql.SQL(
+    "(SELECT * FROM signals WHERE position IS NOT NULL AND position && {box}"
+    " UNION ALL SELECT * FROM signals WHERE position IS NULL AND device_id = ANY (%(devices)s::bigint[]))"
+).format(box=BOX)
+WHERE_IT_WAS = sql.SQL(
+    "coalesce(i.position, (SELECT coalesce(d.position, s.position) FROM devices d"
+    " LEFT JOIN sites s ON s.id = d.site_id WHERE d.id = i.device_id))"
+)
+
 Kind = Literal["incidents", "alarms", "signals"]
 
 
@@ -50,7 +63,11 @@ async def page(
     values = _values(filters, after, limit)
     query: LiteralString | sql.Composed = SQL[kind]
     if kind == "signals":
-        query = sql.SQL(SQL[kind]).format(filters=_conditions(filters, after))
+        devices = await _devices_in_box(conn, filters)
+        source = sql.SQL("signals") if devices is None else IN_BOX
+        conditions = _conditions(filters, after, by_box=devices is None)
+        query = sql.SQL(SQL[kind]).format(source=source, filters=conditions)
+        values["devices"] = devices
     async with conn.cursor(row_factory=tuple_row) as cursor:
         rows = await (await cursor.execute(query, values)).fetchall()
     more = len(rows) > limit
@@ -84,7 +101,19 @@ def _values(filters: Filters, after: tuple[datetime, int] | None, limit: int) ->
     }
 
 
-def _conditions(filters: Filters, after: tuple[datetime, int] | None) -> sql.Composable:
+async def _devices_in_box(conn: AsyncConnection[Any], filters: Filters) -> list[int] | None:
+    """The devices in the box that is asked for; None: no box, or too many."""
+    if filters.bbox is None:
+        return None
+    west, south, east, north = filters.bbox
+    values = {"west": west, "south": south, "east": east, "north": north, "most": FEW_DEVICES + 1}
+    row = await (await conn.execute(SQL["devices_in_box"], values)).fetchone()
+    assert row is not None
+    devices: list[int] = row[0]
+    return devices if len(devices) <= FEW_DEVICES else None
+
+
+def _conditions(filters: Filters, after: tuple[datetime, int] | None, *, by_box: bool) -> sql.Composable:
     """Only those that were asked for, so that each combination finds its own index and partitions."""
     division = sql.Identifier("i", filters.division[0] if filters.division else "village")
     conditions: list[tuple[bool, sql.Composable]] = [
@@ -93,10 +122,7 @@ def _conditions(filters: Filters, after: tuple[datetime, int] | None) -> sql.Com
         (filters.since is not None, sql.SQL("i.received_at >= %(since)s")),
         (filters.until is not None, sql.SQL("i.received_at < %(until)s")),
         (filters.division is not None, sql.SQL("{} = %(division)s").format(division)),
-        (
-            filters.bbox is not None,
-            sql.SQL("i.position && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326)"),
-        ),
+        (by_box and filters.bbox is not None, sql.SQL("{} && {}").format(WHERE_IT_WAS, BOX)),
         (bool(filters.categories), sql.SQL("i.category = ANY (%(categories)s)")),
         (filters.site_id is not None, sql.SQL("i.site_id = %(site_id)s")),
         (filters.device_id is not None, sql.SQL("i.device_id = %(device_id)s")),

@@ -140,15 +140,22 @@ UPDATE alarms
 RETURNING id;
 
 -- name: insert_report
--- An incident by hand: a telephone call. Its place is its site's, or is joined from the point.
+-- An incident by hand: a telephone call. Its place is its site's, or is joined from the point, or is the reporter's own.
 INSERT INTO incidents (version, source, state, category, priority, title, site_id, position, grid_cell, county, township,
                        village, organisation_id, opened_at, last_alarm_at, caller_name, caller_phone)
-SELECT 1, 'operator', 'new', %(category)s, %(priority)s, %(title)s, s.id, coalesce(s.position, p.point),
-       coalesce(s.grid_cell, l.grid_cell), coalesce(s.county, l.county), coalesce(s.township, l.township),
-       coalesce(s.village, l.village), s.organisation_id, %(now)s, %(now)s, %(caller_name)s, %(caller_phone)s
+SELECT 1, 'operator', 'new', %(category)s, %(priority)s, %(title)s, s.id, coalesce(s.position, p.point), w.grid_cell,
+       w.county, w.township, w.village,
+       CASE WHEN s.id IS NOT NULL THEN s.organisation_id ELSE own_organisation(w.county, w.township, w.village) END,
+       %(now)s, %(now)s, %(caller_name)s, %(caller_phone)s
   FROM (SELECT ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326) AS point) p
   LEFT JOIN sites s ON s.id = %(site_id)s
-  LEFT JOIN LATERAL locate(p.point) l ON p.point IS NOT NULL
+  LEFT JOIN LATERAL (
+       SELECT s.grid_cell, s.county, s.township, s.village WHERE s.id IS NOT NULL
+        UNION ALL
+       SELECT l.grid_cell, l.county, l.township, l.village FROM locate(p.point) l WHERE s.id IS NULL
+        UNION ALL
+       SELECT NULL, o.county, o.township, o.village FROM tiers_of(own_division()) o
+        WHERE s.id IS NULL AND p.point IS NULL) w ON true
 RETURNING id;
 
 -- name: append_changes

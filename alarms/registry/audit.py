@@ -26,10 +26,12 @@ class Actor:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chain:
-    """How the log stands: lines looked at, and the first one that is not as it was written, or None."""
+    """How the log stands: lines looked at, the first one that is not as it was written, or None, and the newest one."""
 
     lines: int
     broken_at: int | None
+    newest_seq: int | None
+    newest_hash: bytes | None
 
 
 def write(
@@ -55,9 +57,11 @@ def write(
     )
 
 
-def verify_chain(conn: Connection[Any]) -> Chain:
-    """Look at every line, in one statement."""
+def verify_chain(conn: Connection[Any], known: tuple[int, bytes] | None = None) -> Chain:
+    """Look at every line, in one statement. ``known``: number and hash of an earlier newest line, kept elsewhere;
+    without it nothing shows that the end was cut off."""
+    seq, line_hash = known or (None, None)
     with conn.cursor(row_factory=class_row(Chain)) as cursor:
-        found = cursor.execute(SQL["verify_chain"]).fetchone()
+        found = cursor.execute(SQL["verify_chain"], {"seq": seq, "hash": line_hash}).fetchone()
     assert found is not None
     return found

@@ -3,7 +3,7 @@ INSERT INTO audit_log (user_id, username, action, object, reason, details)
 VALUES (%(user_id)s, %(username)s, %(action)s, %(object)s, %(reason)s, %(details)s);
 
 -- name: verify_chain
-SELECT lines, broken_at FROM verify_audit_chain();
+SELECT lines, broken_at, newest_seq, newest_hash FROM verify_audit_chain(%(seq)s, %(hash)s);
 
 -- name: page
 -- Newest first. Row security shows it to those whose scope is the whole installation.

@@ -1,4 +1,5 @@
-"""Devices and gateways: registered, placed, moved, replaced, retired, with each step kept in ``device_history``.
+"""Devices and gateways: registered, placed, moved, replaced, retired, with each step kept in ``device_history``
+and a line in the audit log.
 
 Everything runs in the caller's transaction, whose scope is set: what is outside it is not there. Each change is told to
 the live feed; who can see a device no longer is told that it is gone.
@@ -18,10 +19,10 @@ from psycopg.rows import dict_row, scalar_row
 from psycopg.types.json import Jsonb
 
 from alarms.model import DeviceStatus
-from alarms.registry import credentials
+from alarms.registry import audit, credentials
 from alarms.registry.audit import Actor
 from alarms.registry.errors import ChangedMeanwhileError, ConflictError, NotInScopeError, OutsideScopeError
-from alarms.registry.sites import Placing, require_organisation
+from alarms.registry.sites import Placing, outside, require_organisation
 from gis.sql import load_statements
 
 SQL = load_statements(Path(__file__).with_suffix(".sql"))
@@ -70,6 +71,7 @@ def register(conn: Connection[Any], new: NewDevice, actor: Actor, now: datetime)
     }
     number = _write(conn, "insert", values | new.placing.values())
     _remember(conn, number, actor, now, "registered", after=_state(conn, number))
+    audit.write(conn, actor, "device.register", f"device/{new.device_id}")
     _tell(conn, number, now)
     return number
 
@@ -94,6 +96,7 @@ def change(
         conn, number, actor, now, "changed",
         before={name: before[name] for name in changed}, after={name: after[name] for name in changed},
     )  # fmt: skip
+    audit.write(conn, actor, "device.change", f"device/{before['device_id']}", details={"changed": changed})
     if {"name", "kind"} & set(changed):
         conn.execute(SQL["append_renamed"], {"id": number, "now": now})
     _tell(conn, number, now, before["scope_keys"])
@@ -117,6 +120,7 @@ def move(
     values = {"id": number, "device_id": before["device_id"], "site_id": site_id}
     _write(conn, "move", values | placing.values())
     _remember(conn, number, actor, now, "moved", reason=reason, before=was, after=_state(conn, number))
+    audit.write(conn, actor, "device.move", f"device/{before['device_id']}", reason=reason)
     _tell(conn, number, now, before["scope_keys"])
 
 
@@ -142,6 +146,14 @@ def set_status(
         before={"status": before["status"]},
         after={"status": status.value, "test_until": until.isoformat() if until else None},
     )  # fmt: skip
+    audit.write(
+        conn,
+        actor,
+        "device.status",
+        f"device/{before['device_id']}",
+        reason=reason,
+        details={"status": status.value},
+    )
     _tell(conn, number, now)
 
 
@@ -151,12 +163,16 @@ def retire(conn: Connection[Any], number: int, reason: str, actor: Actor, now: d
     _refuse_retired(before)
     with conn.cursor(row_factory=scalar_row) as cursor:
         child = cursor.execute(SQL["child_in_use"], {"id": number}).fetchone()
+        out_of_sight = cursor.execute(SQL["children_out_of_sight"], {"id": number}).fetchone()
     if child is not None:
         raise ConflictError(
             f"{before['device_id']} is the gateway of others ({child}): retire or move them first"
         )
+    if out_of_sight:
+        raise ConflictError(outside(out_of_sight))
     _retire(conn, before)
     _remember_end(conn, before, None, reason, actor, now)
+    audit.write(conn, actor, "device.retire", f"device/{before['device_id']}", reason=reason)
     _tell(conn, number, now)
 
 
@@ -170,6 +186,7 @@ def replace(
     now: datetime,
 ) -> int:
     """Put a new device in its stead: same kind, site, place, zone, organisation and children; the old one is retired.
+    Children outside the scope go along: without a login they would never ring again.
 
     Returns the new one's number. Raises RegistryError.
     """
@@ -190,6 +207,14 @@ def replace(
         children = cursor.execute(SQL["adopt_children"], {"id": number, "new": new}).fetchall()
     _remember(conn, new, actor, now, "registered", reason=reason, after=_state(conn, new))
     _remember_end(conn, before, new, reason, actor, now)
+    audit.write(
+        conn,
+        actor,
+        "device.replace",
+        f"device/{before['device_id']}",
+        reason=reason,
+        details={"by": device_id},
+    )
     conn.execute(SQL["append_changes"], {"ids": sorted([number, new, *children]), "now": now})
     return new
 
@@ -206,6 +231,7 @@ def issue_credentials(conn: Connection[Any], number: int, actor: Actor, now: dat
         {"device_id": device["device_id"], "line": credentials.hash_password(password), "now": now},
     )
     _remember(conn, number, actor, now, "changed", after={"credentials": "issued"})
+    audit.write(conn, actor, "device.credentials", f"device/{device['device_id']}")
     return device["device_id"], password
 
 

@@ -91,10 +91,11 @@ UPDATE devices SET replaced_by = %(new)s WHERE id = %(id)s;
 -- name: child_in_use
 SELECT device_id FROM devices WHERE gateway_id = %(id)s AND status <> 'retired' ORDER BY id LIMIT 1;
 
+-- name: children_out_of_sight
+SELECT devices_out_of_sight(%(id)s, NULL);
+
 -- name: adopt_children
-UPDATE devices SET gateway_id = %(new)s, version = version + 1, updated_at = now()
- WHERE gateway_id = %(id)s AND status <> 'retired'
-RETURNING id;
+SELECT adopt_children(%(id)s, %(new)s);
 
 -- name: put_credentials
 INSERT INTO device_credentials (device_id, password_line, created_at) VALUES (%(device_id)s, %(line)s, %(now)s)

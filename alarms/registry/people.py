@@ -67,11 +67,16 @@ def add_user(
     return user_id
 
 
-def change_user(conn: Connection[Any], user_id: int, values: Mapping[str, Any], actor: Actor) -> None:
-    """Change display name, telephone or language. Raises RegistryError."""
+def change_user(
+    conn: Connection[Any], user_id: int, values: Mapping[str, Any], actor: Actor, now: datetime
+) -> None:
+    """Change display name, telephone or language; open incidents show the new name. Raises RegistryError."""
     before = _lock(conn, user_id)
-    conn.execute(SQL["update_user"], {name: before[name] for name in before} | dict(values))
+    after = before | dict(values)
+    conn.execute(SQL["update_user"], after)
     audit.write(conn, actor, "user.change", f"user/{before['username']}", details={"changed": sorted(values)})
+    if after["display_name"] != before["display_name"]:
+        conn.execute(SQL["append_renamed"], {"id": user_id, "now": now})
 
 
 def set_password(conn: Connection[Any], user_id: int, password_hash: str, actor: Actor) -> None:

@@ -35,6 +35,9 @@ RETURNING id;
 -- name: update_user
 UPDATE users SET display_name = %(display_name)s, phone = %(phone)s, locale = %(locale)s WHERE id = %(id)s;
 
+-- name: append_renamed
+SELECT append_user_renamed(%(id)s, %(now)s);
+
 -- name: set_password
 UPDATE users SET password_hash = %(password_hash)s WHERE id = %(id)s;
 

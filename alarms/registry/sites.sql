@@ -49,20 +49,17 @@ UPDATE sites s
  WHERE o.id = %(id)s AND s.id = o.id
 RETURNING s.id;
 
--- name: devices_of
--- The devices that stand where their site stands, with the keys that open them.
-SELECT id, ARRAY(SELECT k FROM unnest(scope_keys(county, township, village, organisation_id)) k
-                  WHERE k IS NOT NULL) AS scope_keys
-  FROM devices WHERE site_id = %(id)s AND position IS NULL ORDER BY id FOR NO KEY UPDATE;
-
--- name: append_device_moves
-SELECT append_device_moves(%(moves)s, %(now)s);
+-- name: move_devices
+SELECT move_devices_of_site(%(id)s, %(now)s);
 
 -- name: append_site_changes
 SELECT append_site_changes(%(id)s, %(now)s);
 
 -- name: device_in_use
 SELECT device_id FROM devices WHERE site_id = %(id)s AND status <> 'retired' ORDER BY id LIMIT 1;
+
+-- name: devices_out_of_sight
+SELECT devices_out_of_sight(NULL, %(id)s);
 
 -- name: retire
 UPDATE sites SET retired_at = %(now)s, version = version + 1, updated_at = now() WHERE id = %(id)s;
@@ -74,12 +71,12 @@ UPDATE layer_versions SET version = version + 1 WHERE layer = 'sites';
 -- name: contacts
 -- Whom to call, masked.
 SELECT json_build_object('id', id, 'name', name, 'relation', relation, 'call_order', call_order,
-                         'phone_masked', mask_phone(phone))::text
+                         'phone_masked', phone_masked)::text
   FROM contacts WHERE site_id = %(id)s ORDER BY call_order, id;
 
 -- name: contact
 SELECT json_build_object('id', id, 'name', name, 'relation', relation, 'call_order', call_order,
-                         'phone_masked', mask_phone(phone))::text
+                         'phone_masked', phone_masked)::text
   FROM contacts WHERE site_id = %(site_id)s AND id = %(id)s;
 
 -- name: insert_contact
@@ -88,19 +85,21 @@ VALUES (%(site_id)s, %(name)s, %(phone)s, %(relation)s, %(call_order)s, %(consen
 RETURNING id;
 
 -- name: lock_contact
-SELECT id, site_id, name, phone, relation, call_order, consent_at
+SELECT id, site_id, name, relation, call_order, consent_at
   FROM contacts WHERE site_id = %(site_id)s AND id = %(id)s FOR UPDATE;
 
 -- name: update_contact
-UPDATE contacts SET name = %(name)s, phone = %(phone)s, relation = %(relation)s, call_order = %(call_order)s,
-                    consent_at = %(consent_at)s
+UPDATE contacts SET name = %(name)s, relation = %(relation)s, call_order = %(call_order)s, consent_at = %(consent_at)s
  WHERE id = %(id)s;
+
+-- name: update_phone
+UPDATE contacts SET phone = %(phone)s WHERE id = %(id)s;
 
 -- name: delete_contact
 DELETE FROM contacts WHERE site_id = %(site_id)s AND id = %(id)s;
 
--- name: phone
-SELECT phone FROM contacts WHERE site_id = %(site_id)s AND id = %(id)s;
+-- name: reveal
+SELECT reveal_contact(%(site_id)s, %(id)s, %(reason)s);
 
 -- name: organisation_is_there
 SELECT 1 FROM organisations WHERE id = %(id)s;

@@ -9,16 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
+import psycopg
 from psycopg import Connection
-from psycopg.rows import scalar_row
+from psycopg.rows import class_row, scalar_row
 
 from alarms.judging import lifecycle
 from alarms.judging.lifecycle import AlarmEffect
 from alarms.ledger import ledger
 from alarms.model import Category, Entry, Priority
 from gis.model import Position
+from gis.sql import load_statements
+
+SQL = load_statements(Path(__file__).with_suffix(".sql"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +65,10 @@ class Report:
     caller_phone: str | None = None
 
 
+class OutsideScopeError(Exception):
+    """A report's place is outside the reporter's scope."""
+
+
 def act(
     conn: Connection[Any],
     incident_ids: Sequence[int],
@@ -97,6 +106,32 @@ def act(
     return outcomes
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caller:
+    """Who reported an incident by telephone."""
+
+    name: str | None
+    phone: str | None
+
+
+def reveal_caller(conn: Connection[Any], incident_id: int, reason: str) -> Caller | None:
+    """Who called, against a reason and a line in the audit log, which the database writes itself. None: the incident is
+    not in scope, or no caller of it is known, or not any more."""
+    with conn.cursor(row_factory=class_row(Caller)) as cur:
+        found = cur.execute(SQL["reveal_caller"], {"incident_id": incident_id, "reason": reason}).fetchone()
+    return found if found and (found.name is not None or found.phone is not None) else None
+
+
+def may_handle(conn: Connection[Any], user_id: int, incident_id: int, roles: Sequence[str]) -> bool:
+    """Whether the incident is in scope, and this user may be given it: let in, with one of the roles where it is."""
+    with conn.cursor(row_factory=scalar_row) as cur:
+        return bool(
+            cur.execute(
+                SQL["may_handle"], {"user_id": user_id, "incident_id": incident_id, "roles": list(roles)}
+            ).fetchone()
+        )
+
+
 def _save(conn: Connection[Any], steps: Sequence[lifecycle.Step], actor: Actor, now: datetime) -> None:
     def having(effect: AlarmEffect) -> list[int]:
         return [step.incident.id for step in steps if step.alarms is effect]
@@ -114,22 +149,26 @@ def _refused(incident_id: int, refused: Refusal, detail: str) -> ActionOutcome:
 
 
 def open_by_hand(conn: Connection[Any], report: Report, actor: Actor, now: datetime) -> int:
-    """Open an incident that a person reported; returns its id."""
-    with conn.cursor(row_factory=scalar_row) as cur:
-        incident_id: int | None = cur.execute(
-            ledger.SQL["insert_report"],
-            {
-                "category": report.category.value,
-                "priority": int(report.priority),
-                "title": report.title,
-                "site_id": report.site_id,
-                "lon": report.position.lon if report.position else None,
-                "lat": report.position.lat if report.position else None,
-                "caller_name": report.caller_name,
-                "caller_phone": report.caller_phone,
-                "now": now,
-            },
-        ).fetchone()
+    """Open an incident that a person reported; returns its id. Without a place it stands at the reporter's division.
+
+    Raises OutsideScopeError.
+    """
+    values = {
+        "category": report.category.value,
+        "priority": int(report.priority),
+        "title": report.title,
+        "site_id": report.site_id,
+        "lon": report.position.lon if report.position else None,
+        "lat": report.position.lat if report.position else None,
+        "caller_name": report.caller_name,
+        "caller_phone": report.caller_phone,
+        "now": now,
+    }
+    try:
+        with conn.cursor(row_factory=scalar_row) as cur:
+            incident_id: int | None = cur.execute(ledger.SQL["insert_report"], values).fetchone()
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise OutsideScopeError from error
     assert incident_id is not None
     entry = Entry(incident_id=incident_id, at=now, user_id=actor.user_id, kind="opened", text=report.text)
     ledger.save_incidents(conn, [], [entry])

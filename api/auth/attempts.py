@@ -1,4 +1,8 @@
-"""Slows down guessing: a few wrong passwords for a name from an address, then a wait that grows.
+"""Slows down guessing: a few wrong passwords are free, then each next try waits longer.
+
+Counted for each name at an address, and for each address, so that neither one password tried on many names nor many on
+one comes fast. A try is counted before its password is looked at: tries that come all at once are as many as they are.
+Failures are forgotten one by one.
 
 Kept in memory, bounded and per process, on purpose: it must work when the database is slow, and a restart that forgets
 it costs an attacker's victim nothing but a few more tries against argon2.
@@ -6,34 +10,102 @@ it costs an attacker's victim nothing but a few more tries against argon2.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
 
-FREE_TRIES = 5
-LONGEST_S = 300.0
 REMEMBERED = 10_000
 
 
-class Attempts:
-    """Counts failures by (name, address)."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limit:
+    """So many failures are free; then the wait doubles with each, up to the longest. One is forgotten each
+    ``forget_s``."""
 
-    def __init__(self) -> None:
-        self._failures: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
+    free: int
+    longest_s: float
+    forget_s: float
+
+    @property
+    def most(self) -> int:
+        """Where counting stops: the wait grows no more."""
+        return self.free + math.ceil(math.log2(self.longest_s)) + 1
+
+
+BY_NAME = Limit(free=5, longest_s=300.0, forget_s=600.0)
+BY_ADDRESS = Limit(free=50, longest_s=10.0, forget_s=10.0)
+"""Wide and short: a whole control room may stand behind one address, and one of its people may be the guesser."""
+
+
+class _Failures:
+    """The failures of many keys, the longest untouched forgotten first."""
+
+    def __init__(self, limit: Limit, clock: Callable[[], float]) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._known: OrderedDict[tuple[str, ...], tuple[float, float]] = OrderedDict()
+
+    def _level(self, key: tuple[str, ...]) -> float:
+        count, last = self._known.get(key, (0.0, 0.0))
+        return max(0.0, count - (self._clock() - last) / self._limit.forget_s)
+
+    def count(self, key: tuple[str, ...]) -> int:
+        return math.ceil(self._level(key))
+
+    def wait_s(self, key: tuple[str, ...]) -> float:
+        count = self.count(key)
+        if count < self._limit.free:
+            return 0.0
+        pause = min(self._limit.longest_s, 2.0 ** (min(count, self._limit.most) - self._limit.free))
+        return max(0.0, self._known[key][1] + pause - self._clock())
+
+    def add(self, key: tuple[str, ...]) -> None:
+        level = self._level(key)
+        self._known.pop(key, None)
+        self._known[key] = (min(level + 1.0, float(self._limit.most)), self._clock())
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+
+    def give_back(self, key: tuple[str, ...]) -> None:
+        if key in self._known:
+            count, last = self._known[key]
+            self._known[key] = (max(0.0, count - 1.0), last)
+
+    def forget(self, key: tuple[str, ...]) -> None:
+        self._known.pop(key, None)
+
+
+class Attempts:
+    """Counts failures by (name, address) and by address."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._names = _Failures(BY_NAME, clock)
+        self._addresses = _Failures(BY_ADDRESS, clock)
 
     def wait_s(self, name: str, address: str) -> float:
         """How long this one must still wait, in seconds; 0: may try."""
-        count, last = self._failures.get((name, address), (0, 0.0))
-        if count < FREE_TRIES:
-            return 0.0
-        return max(0.0, last + min(LONGEST_S, 2.0 ** (count - FREE_TRIES)) - time.monotonic())
+        return max(self._names.wait_s((name, address)), self._addresses.wait_s((address,)))
 
-    def failed(self, name: str, address: str) -> None:
-        """Count a failure."""
-        count, _ = self._failures.pop((name, address), (0, 0.0))
-        self._failures[name, address] = (count + 1, time.monotonic())
-        while len(self._failures) > REMEMBERED:
-            self._failures.popitem(last=False)
+    def reserve(self, name: str, address: str) -> float:
+        """Begin a try: counted as a failure until it ``succeeded``. Returns the wait; above 0 it may not begin."""
+        wait_s = self.wait_s(name, address)
+        if wait_s == 0:
+            self._names.add((name, address))
+            self._addresses.add((address,))
+        return wait_s
+
+    def noteworthy(self, name: str, address: str) -> bool:
+        """Whether a failure is worth a line of the audit log, which only grows: each free one, the last of which begins
+        the waiting; while that lasts, no more."""
+        return (
+            self._names.count((name, address)) <= BY_NAME.free
+            and self._addresses.count((address,)) <= BY_ADDRESS.free
+        )
 
     def succeeded(self, name: str, address: str) -> None:
-        """Forget the failures."""
-        self._failures.pop((name, address), None)
+        """Forget the failures of this name here; of the address only this try, or one's own sign-in would cover guesses
+        at others'."""
+        self._names.forget((name, address))
+        self._addresses.give_back((address,))

@@ -47,14 +47,11 @@ class Reader:
         return bool(self.keys(permission))
 
     @property
-    def scope(self) -> frozenset[str]:
-        """All scope keys: what this reader may see on the map."""
-        return frozenset(grant["key"] for grant in self.grants)
-
-    @property
     def scope_digest(self) -> str:
-        """A short digest of the scope, for addresses of tiles."""
-        return hashlib.sha256(",".join(sorted(self.scope)).encode()).hexdigest()[:16]
+        """A short digest of what opens tiles to this reader, for their addresses. By permission: an auditor's grant of
+        the whole city shows no sites, a dispatcher's does."""
+        opened = (",".join(sorted(self.keys(permission))) for permission in ("site.read", "division.read"))
+        return hashlib.sha256(";".join(opened).encode()).hexdigest()[:16]
 
 
 class Sessions:

@@ -21,6 +21,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "incident.notes": _FIELD,
     "incident.close": _DESK,
     "incident.reopen": _DESK,
+    "caller.reveal": _DESK,
     "signal.read": ("dispatcher", "installer", "investigator", "admin"),
     "site.read": _ALL_BUT_AUDITOR,
     "site.write": ("installer", "admin"),

@@ -1,7 +1,8 @@
 """Connections that act as one of the three roles.
 
 The login that the URL names only opens the door; what a connection may do is its role: ``owner`` (migrations, loading),
-``intake``, ``api``. The role is set in the connection's start-up packet, so that RESET ROLE and DISCARD return to it.
+``intake``, ``api``. With the embedded database the last two have a login each that can be nothing else. The role is set
+in the connection's start-up packet, so that RESET ROLE and DISCARD return to it.
 Sessions speak UTC.
 """
 
@@ -20,6 +21,8 @@ from api.settings import Settings
 Role = Literal["owner", "intake", "api"]
 
 CONNECT_TIMEOUT_S = 5
+API_STATEMENT_TIMEOUT_S = 15
+"""What one reader may keep a connection busy with: eight such questions would keep everybody else out."""
 
 
 class DatabaseUnavailable(psycopg.OperationalError):
@@ -33,7 +36,7 @@ class DatabaseNotPrepared(Exception):  # noqa: N818 - likewise
 def conninfo(settings: Settings, role: Role | None, application_name: str = "lianfang") -> dict[str, Any]:
     """Connection parameters for ``role``; None: the bare login. Raises ``DatabaseUnavailable`` if none is known."""
     try:
-        given = conninfo_to_dict(database_url(settings))
+        given = conninfo_to_dict(database_url(settings, role))
     except NotRunning as error:
         raise DatabaseUnavailable(str(error)) from error
     except psycopg.ProgrammingError as error:
@@ -42,6 +45,8 @@ def conninfo(settings: Settings, role: Role | None, application_name: str = "lia
     options.append("-c timezone=UTC")
     if role:
         options.append(f"-c role=lianfang_{role}")
+    if role == "api":
+        options.append(f"-c statement_timeout={API_STATEMENT_TIMEOUT_S}s")
     defaults = {"connect_timeout": CONNECT_TIMEOUT_S, "keepalives_idle": 30, "keepalives_interval": 10}
     return defaults | given | {"options": " ".join(options), "application_name": application_name}
 

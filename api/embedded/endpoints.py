@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -22,12 +23,18 @@ class NotRunning(Exception):  # noqa: N818 - a state of the world, which passes
 
 
 def publish(
-    var_dir: Path, *, http: tuple[str, int], database_url: str | None, logins: dict[str, Login]
+    var_dir: Path,
+    *,
+    http: tuple[str, int],
+    database_url: str | None,
+    role_urls: Mapping[str, str],
+    logins: dict[str, Login],
 ) -> None:
-    """Write what runs here."""
+    """Write what runs here; ``role_urls``: the database's by the roles that have a login of their own."""
     values = {
         "http": http,
         "database_url": database_url,
+        "database_role_urls": dict(role_urls),
         "logins": {
             name: {"host": one.host, "port": one.port, "username": one.username, "password": one.password}
             for name, one in logins.items()
@@ -55,11 +62,15 @@ def http_address(var_dir: Path) -> tuple[str, int] | None:
     return None
 
 
-def database_url(settings: Settings) -> str:
-    """The database's URL. Raises ``NotRunning``."""
+def database_url(settings: Settings, role: str | None = None) -> str:
+    """The database's URL, with the login of ``role`` where it has one. Raises ``NotRunning``."""
     if settings.database_url:
         return settings.database_url
-    url = _published(settings.var_dir).get("database_url")
+    published = _published(settings.var_dir)
+    by_role = published.get("database_role_urls")
+    url = (
+        by_role.get(role) if isinstance(by_role, dict) and role in by_role else published.get("database_url")
+    )
     if not isinstance(url, str):
         raise NotRunning(f"no database: set {PREFIX}DATABASE_URL, or {START}")
     return url

@@ -9,11 +9,13 @@ import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import LiteralString
 from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
 
+from api.database.migrate import ROLES
 from api.embedded import EmbeddedError, earlier
 from api.embedded.accounts import Account, server_account
 from api.embedded.ports import is_free, kept_port
@@ -22,6 +24,9 @@ from api.embedded.secrets import kept_secret
 HOST = "127.0.0.1"
 DATABASE = "lianfang"
 LOGIN = "lianfang"
+"""The owner's: migrations, loading, jobs. It is a member of all three roles."""
+OWN_LOGINS = ("intake", "api")
+"""Roles with a login of their own, which is a member of nothing else: no SQL that it is made to run takes another."""
 SUPERUSER = "postgres"
 EXTENSIONS = ("postgis", "pg_trgm")
 OLDEST = 15
@@ -155,6 +160,17 @@ class EmbeddedPostgres:
         """Where the application finds its database, with its login."""
         return _url(LOGIN, kept_secret(self.folder / "login.password"), self.port, DATABASE)
 
+    @property
+    def role_urls(self) -> dict[str, str]:
+        """The same by role, for those that have a login of their own."""
+        return {
+            role: _url(_login_of(role), kept_secret(self._password_file(role)), self.port, DATABASE)
+            for role in OWN_LOGINS
+        }
+
+    def _password_file(self, role: str) -> Path:
+        return self.folder / f"{role}.password"
+
     def superuser_url(self, database: str = "postgres") -> str:
         """The cluster's own administrator: for preparing, for backups, for tests; never for the application."""
         return _url(SUPERUSER, kept_secret(self.folder / "superuser.password"), self.port, database)
@@ -212,11 +228,16 @@ class EmbeddedPostgres:
         lock.unlink(missing_ok=True)
 
     def _make_database(self, conn: psycopg.Connection) -> None:
-        password = kept_secret(self.folder / "login.password")
         login = sql.Identifier(LOGIN)
-        if conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [LOGIN]).fetchone() is None:
+        _make_role(conn, LOGIN, "LOGIN CREATEROLE", kept_secret(self.folder / "login.password"))
+        for name in ROLES:
+            _make_role(conn, name, "NOLOGIN")
+            conn.execute(sql.SQL("GRANT {} TO {} WITH ADMIN OPTION").format(sql.Identifier(name), login))
+        for role in OWN_LOGINS:
+            own = _login_of(role)
+            _make_role(conn, own, "LOGIN", kept_secret(self._password_file(role)))
             conn.execute(
-                sql.SQL("CREATE ROLE {} LOGIN CREATEROLE PASSWORD {}").format(login, sql.Literal(password))
+                sql.SQL("GRANT {} TO {}").format(sql.Identifier(f"lianfang_{role}"), sql.Identifier(own))
             )
         if conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
             conn.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), login))
@@ -277,6 +298,21 @@ class EmbeddedPostgres:
             "include '../lianfang.conf'\ninclude_if_exists '../local.conf'\n",
         )
         self.account.write(self.data / "pg_hba.conf", f"host all all {HOST}/32 scram-sha-256\n")
+
+
+def _login_of(role: str) -> str:
+    return f"lianfang_{role}_login"
+
+
+def _make_role(
+    conn: psycopg.Connection, name: str, options: LiteralString, password: str | None = None
+) -> None:
+    if conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone() is None:
+        conn.execute(
+            sql.SQL("CREATE ROLE {} {} PASSWORD {}").format(
+                sql.Identifier(name), sql.SQL(options), sql.Literal(password)
+            )
+        )
 
 
 def _url(user: str, password: str, port: int, database: str) -> str:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from alarms.history import lists
 from api.auth.dependencies import Reader, require, transaction
-from api.errors import Problem, documented
+from api.errors import FieldError, Problem, documented
 from api.inputs import CommonFilters, Id, PlaceAndTime
 from api.paging import MAX_ID, Cursor, Limit, collection, decode_cursor, encode_cursor
 from api.schemas import Alarm, AlarmCollection, SignalCollection
@@ -67,7 +67,11 @@ async def list_signals(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Any:
-    """Signals in scope, newest first, as GeoJSON; each repeat of an alarm is one of them."""
+    """Signals in scope, newest first, as GeoJSON; each repeat of an alarm is one of them. ``q`` needs ``from``: no
+    index finds words in them, and there are a year's."""
+    if filters.text is not None and filters.since is None:
+        wrong = FieldError(where="query.from", what="is missing", right="with q, the time since when to look")
+        raise Problem("wrong-input", "Some values are wrong; see errors.", [wrong])
     after = decode_cursor(cursor, datetime, int)
     wanted = replace(filters, site_id=site_id, device_id=device_id)
     async with transaction(request, who, "signal.read") as conn:

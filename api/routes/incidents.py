@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import Field
+from psycopg import Connection
+from pydantic import BaseModel, Field
 
 from alarms.history import lists
 from alarms.judging import lifecycle
 from alarms.model import Category, Disposition, IncidentState, Priority
 from alarms.receiving.codes import classify_event
-from alarms.response.handling import ActionOutcome, Actor, Report, act, open_by_hand
+from alarms.response.handling import (
+    ActionOutcome,
+    Actor,
+    OutsideScopeError,
+    Report,
+    act,
+    may_handle,
+    open_by_hand,
+    reveal_caller,
+)
 from api.auth.dependencies import Reader, require, sync_transaction, transaction
+from api.auth.permissions import PERMISSIONS
 from api.errors import Problem, documented
-from api.inputs import Body, CommonFilters, Id, Line, ObjectId, Text
+from api.inputs import Body, CommonFilters, Id, Line, ObjectId, Reason, Text
 from api.paging import Cursor, Limit, collection, decode_cursor, encode_cursor
 from api.schemas import Incident, IncidentCase, IncidentCollection, ManyDone, Refused
 from gis.model import Position
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 READ = documented("signed-out", "not-permitted", "not-found", "wrong-input", "database-away")
-ACT = READ | documented("wrong-state", "changed-meanwhile", "cross-origin", "not-permitted")
+ACT = READ | documented("wrong-state", "changed-meanwhile", "cross-origin", "not-permitted", "too-large")
 
 Viewer = Annotated[Reader, Depends(require("incident.read"))]
 
@@ -77,7 +88,7 @@ class ReportBody(Body):
 def open_incident(
     request: Request, who: Annotated[Reader, Depends(require("incident.open"))], body: ReportBody
 ) -> Response:
-    """Open an incident that a person reported."""
+    """Open an incident that a person reported: at a site, at a point, or somewhere in one's own division."""
     position = None
     if body.position is not None:
         position = Position(lon=body.position[0], lat=max(-90.0, min(90.0, body.position[1])))
@@ -91,8 +102,8 @@ def open_incident(
         text=body.text,
         site_id=body.site_id,
         position=position,
-        caller_name=body.caller_name,
-        caller_phone=body.caller_phone,
+        caller_name=body.caller_name or None,
+        caller_phone=body.caller_phone or None,
     )
     with sync_transaction(request, who, "incident.open") as conn:
         if (
@@ -100,12 +111,44 @@ def open_incident(
             and not conn.execute(lists.SQL["site_is_there"], {"id": body.site_id}).fetchone()
         ):
             raise Problem("not-found", f"There is no site {body.site_id} in your scope.")
-        incident_id = open_by_hand(conn, report, _actor(who), datetime.now(UTC))
+        try:
+            incident_id = open_by_hand(conn, report, _actor(who), datetime.now(UTC))
+        except OutsideScopeError as error:
+            raise Problem(
+                "not-permitted", "The place is outside your scope: choose a site or a point within it."
+            ) from error
         document = conn.execute(lists.SQL["incident_document"], {"id": incident_id}).fetchone()
-    if document is None:
-        raise Problem("not-permitted", "The place is outside your scope.")
+    assert document is not None
     headers = {"Location": f"/api/v1/incidents/{incident_id}"}
     return Response(document[0], 201, headers, media_type="application/json")
+
+
+class RevealBody(Body):
+    """Why the caller is asked for; it goes into the audit log."""
+
+    reason: Reason
+
+
+class Caller(BaseModel):
+    """Who called."""
+
+    name: str | None
+    phone: str | None
+
+
+@router.post("/{incident_id}/caller/reveal", response_model=Caller, responses=ACT)
+def show_caller(
+    request: Request,
+    who: Annotated[Reader, Depends(require("caller.reveal"))],
+    incident_id: Id,
+    body: RevealBody,
+) -> Caller:
+    """Who called, against a reason."""
+    with sync_transaction(request, who, "caller.reveal") as conn:
+        found = reveal_caller(conn, incident_id, body.reason)
+    if found is None:
+        raise Problem("not-found", f"No caller is known of an incident {incident_id} in your scope.")
+    return Caller(name=found.name, phone=found.phone)
 
 
 class ManyBody(Body):
@@ -185,9 +228,19 @@ def handle(
     incident_id: Id,
     body: HandleBody | None = None,
 ) -> Response:
-    """Take it over, or hand it over."""
+    """Take it over, or hand it over to somebody who may handle it where it is."""
     user_id = body.user_id if body and body.user_id else who.user_id
-    return _act(request, who, "incident.handle", incident_id, lifecycle.TakeOver(user_id), body)
+
+    def check(conn: Connection[Any]) -> None:
+        if user_id != who.user_id and not may_handle(
+            conn, user_id, incident_id, PERMISSIONS["incident.handle"]
+        ):
+            raise Problem(
+                "not-found",
+                f"There is no incident {incident_id} in your scope, or no user {user_id} who may handle it.",
+            )
+
+    return _act(request, who, "incident.handle", incident_id, lifecycle.TakeOver(user_id), body, check)
 
 
 @router.post("/{incident_id}/dispatch", response_model=Incident, responses=ACT)
@@ -283,9 +336,11 @@ def _act(
     incident_id: int,
     action: lifecycle.Action,
     body: ActionBody | None,
+    check: Callable[[Connection[Any]], None] = lambda _: None,
 ) -> Response:
     expected = body.version if body else None
     with sync_transaction(request, who, permission) as conn:
+        check(conn)
         outcomes = act(conn, [incident_id], action, _actor(who), datetime.now(UTC), expected_version=expected)
         _raise_refused(outcomes)
         row = conn.execute(lists.SQL["incident_document"], {"id": incident_id}).fetchone()

@@ -91,7 +91,9 @@ class Token(BaseModel):
 
 
 SignedIn = Annotated[Reader, Depends(reader)]
-SIGN_IN = documented("wrong-credentials", "cross-origin", "wrong-input", "too-many-attempts", "database-away")
+SIGN_IN = documented(
+    "wrong-credentials", "cross-origin", "too-large", "wrong-input", "too-many-attempts", "database-away"
+)
 
 
 @router.post("/session", response_model=Session, responses=SIGN_IN)
@@ -99,7 +101,7 @@ async def sign_in(request: Request, response: Response, body: Credentials) -> Se
     """Sign a browser in: sets a cookie that only its own pages send."""
     check_same_origin(request)
     token, lifetime = await _open(request, body.username, body.password, "cookie")
-    secure = request.url.scheme == "https"
+    secure = request.url.scheme == "https" or request.app.state.settings.url.startswith("https:")
     response.set_cookie(
         COOKIE, token, max_age=int(lifetime.total_seconds()), httponly=True, samesite="strict", secure=secure
     )
@@ -150,38 +152,41 @@ async def _open(
 ) -> tuple[str, timedelta]:
     state = request.app.state
     address = request.client.host if request.client else ""
-    wait_s = state.attempts.wait_s(username, address)
-    if wait_s > 0:
-        headers = {"Retry-After": str(int(wait_s) + 1)}
-        raise Problem("too-many-attempts", f"Wait {int(wait_s) + 1} s before the next try.", headers=headers)
+    _refuse_haste(state.attempts.wait_s(username, address))
     name = username if "\x00" not in username else ""
     async with state.pool.connection() as conn:
         row = await (await conn.execute(audit.SQL["password_of"], {"username": name})).fetchone()
     user_id, stored = row or (None, None)
     async with HASHING:
+        _refuse_haste(state.attempts.reserve(username, address))  # here: others may have failed meanwhile
         right = await asyncio.to_thread(verify_password, stored, password)
-    async with state.pool.connection() as conn, conn.transaction():
-        if not right:
-            state.attempts.failed(username, address)
-            known = name if user_id is not None else "?"  # what was typed as a name may be a password
-            await audit.write(conn, audit.line(user_id, known, "session.refuse", address=address))
-        else:
-            lifetime = timedelta(hours=state.settings.session_hours)
-            bearer = secrets.token_urlsafe(32)
-            await conn.execute(
-                audit.SQL["open_session"],
-                {
-                    "token_hash": hash_token(bearer),
-                    "user_id": user_id,
-                    "kind": kind,
-                    "expires_at": datetime.now(UTC) + lifetime,
-                },
-            )
-            await audit.write(conn, audit.line(user_id, name, "session.open", kind=kind, address=address))
     if not right:
+        if state.attempts.noteworthy(username, address):
+            known = name if user_id is not None else "?"  # what was typed as a name may be a password
+            async with state.pool.connection() as conn, conn.transaction():
+                await audit.write(conn, audit.line(user_id, known, "session.refuse", address=address))
         raise Problem("wrong-credentials", "The name or the password is wrong.")
     state.attempts.succeeded(username, address)
+    lifetime = timedelta(hours=state.settings.session_hours)
+    bearer = secrets.token_urlsafe(32)
+    async with state.pool.connection() as conn, conn.transaction():
+        await conn.execute(
+            audit.SQL["open_session"],
+            {
+                "token_hash": hash_token(bearer),
+                "user_id": user_id,
+                "kind": kind,
+                "expires_at": datetime.now(UTC) + lifetime,
+            },
+        )
+        await audit.write(conn, audit.line(user_id, name, "session.open", kind=kind, address=address))
     return bearer, lifetime
+
+
+def _refuse_haste(wait_s: float) -> None:
+    if wait_s > 0:
+        headers = {"Retry-After": str(int(wait_s) + 1)}
+        raise Problem("too-many-attempts", f"Wait {int(wait_s) + 1} s before the next try.", headers=headers)
 
 
 async def _session(request: Request, who: Reader) -> Session:

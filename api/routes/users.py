@@ -155,7 +155,8 @@ def add_user(request: Request, response: Response, who: Writer, body: UserBody) 
 def change_user(request: Request, who: Writer, user_id: Id, body: UserPatch) -> Any:
     """Change display name, telephone or language."""
     with registering(request, who, "user.write") as conn:
-        people.change_user(conn, user_id, body.model_dump(include=body.model_fields_set), actor_of(who))
+        values = body.model_dump(include=body.model_fields_set)
+        people.change_user(conn, user_id, values, actor_of(who), datetime.now(UTC))
         return _document(conn, user_id)
 
 

@@ -120,6 +120,14 @@ def test_a_call_is_reported_by_hand_with_a_click_on_the_map(sign_in: Open, town:
     page.get_by_role("button", name="Report", exact=True).click()
     expect(page.locator("lf-queue li")).to_contain_text("Smoke over the mill")
     expect(page.locator("lf-detail h2")).to_have_text("Smoke over the mill")
+    caller = page.locator("lf-contact.caller")
+    expect(caller).to_contain_text("039*****4567")
+    caller.get_by_role("button", name="Show number").click()
+    caller.get_by_label("Reason").fill("To call back")
+    caller.get_by_role("button", name="Show", exact=True).click()
+    expect(caller.get_by_role("link", name="0398-1234567")).to_be_visible()
+    row = town.owner.execute("SELECT reason FROM audit_log WHERE action = 'caller.reveal'").fetchone()
+    assert row == ("To call back",)
 
 
 def test_a_telephone_number_takes_a_reason_which_the_audit_log_keeps(sign_in: Open, town: Town) -> None:

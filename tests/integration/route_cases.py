@@ -75,6 +75,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", f"{I}/resolve"): Case(permission="incident.resolve"),
     ("POST", f"{I}/verify"): Case(permission="incident.verify", body={"level": 3}),
     ("POST", f"{I}/notes"): Case(permission="incident.notes", body={"text": "a note"}),
+    ("POST", f"{I}/caller/reveal"): Case(permission="caller.reveal", body={"reason": REASON}),
     ("POST", f"{I}/close"): Case(permission="incident.close", body={"disposition": "actual"}),
     ("POST", f"{I}/reopen"): Case(permission="incident.reopen"),
     # the registry

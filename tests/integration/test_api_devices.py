@@ -100,6 +100,28 @@ def test_each_step_is_kept_in_its_history_newest_first(city: httpx.Client, given
     assert (changed["before"], changed["after"]) == ({"name": ""}, {"name": "hall"})
 
 
+def test_each_step_is_in_the_audit_log_once(city: httpx.Client, seen: Seen) -> None:
+    path = f"/api/v1/devices/{registered(city, position=INSIDE)['id']}"
+    city.patch(path, json={"name": "hall"})
+    city.post(f"{path}/move", json=WHY | {"position": OTHER_INSIDE})
+    city.post(f"{path}/status", json=WHY | {"status": "out_of_service"})
+    city.post(f"{path}/credentials")
+    new = city.post(f"{path}/replace", json=WHY | {"device_id": "pir-2"}).json()
+    city.post(f"/api/v1/devices/{new['id']}/retire", json=WHY)
+    lines = seen.rows("SELECT action, object, username, reason FROM audit_log ORDER BY seq")
+    assert [(one["action"], one["object"]) for one in lines] == [
+        ("device.register", "device/pir-1"),
+        ("device.change", "device/pir-1"),
+        ("device.move", "device/pir-1"),
+        ("device.status", "device/pir-1"),
+        ("device.credentials", "device/pir-1"),
+        ("device.replace", "device/pir-1"),
+        ("device.retire", "device/pir-2"),
+    ]
+    assert {one["username"] for one in lines} == {"installer"}
+    assert [one["reason"] for one in lines if one["reason"]] == [WHY["reason"]] * 4
+
+
 def test_a_late_change_is_refused(city: httpx.Client) -> None:
     path = f"/api/v1/devices/{registered(city, position=INSIDE)['id']}"
     assert city.patch(path, json={"name": "hall", "version": 1}).json()["version"] == 2
@@ -234,6 +256,37 @@ def test_a_broken_button_is_swapped_under_the_name_that_it_had_and_the_new_one_r
     registered(city, "sos-3", kind="panic_button", position=INSIDE, **behind)
     assert intake.accept(pressed) == ["stored"]
     assert len(seen.alarms) == 2
+
+
+def test_a_gateway_serves_on_whom_its_installer_does_not_see(
+    city: httpx.Client, here: httpx.Client, given: World, seen: Seen, intake_conn: psycopg.Connection
+) -> None:
+    """Else another village's or company's sensor speaks through a gateway that has no login: it never rings again."""
+    gateway = registered(city, "gw-1", kind="gateway", protocol="zigbee2mqtt", position=INSIDE)
+    company = given.organisation()
+    far = registered(city, "far-1", gateway_id=gateway["id"], external_id="0x01", position=OTHER_INSIDE)
+    registered(
+        city, "own-1", gateway_id=gateway["id"], external_id="0x02", position=INSIDE, organisation_id=company
+    )
+    path = f"/api/v1/devices/{gateway['id']}"
+    assert here.get(f"/api/v1/devices/{far['id']}").status_code == 404
+    given.user("guard", role="installer", organisation=company)
+    answer = here.post(f"{path}/replace", json=WHY | {"device_id": "gw-2"})
+    assert answer.status_code == 201, answer.text
+    assert {
+        row["gateway_id"] for row in seen.rows("SELECT * FROM devices WHERE external_id IS NOT NULL")
+    } == {answer.json()["id"]}
+    told_of = [one["object_id"] for one in seen.changes if one["document"]["gateway_id"]][-2:]
+    assert far["id"] in told_of, "the feed tells those who see it"
+    intake = Intake(intake_conn)
+    assert intake.accept(told("gw/gw-2/zigbee2mqtt/0x01", b'{"occupancy": true}')) == ["stored"]
+    path = f"/api/v1/devices/{answer.json()['id']}"
+    assert "own-1" in problem(here.post(f"{path}/retire", json=WHY), 409, "conflict")
+    given.conn.execute("UPDATE devices SET status = 'retired' WHERE device_id = 'own-1'")
+    given.conn.commit()
+    refused = problem(here.post(f"{path}/retire", json=WHY), 409, "conflict")
+    assert refused == "It also serves a device outside your scope: the city desk does this."
+    assert "far-1" not in refused
 
 
 def test_a_login_is_shown_once_and_lets_in(city: httpx.Client, seen: Seen) -> None:

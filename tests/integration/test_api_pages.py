@@ -6,13 +6,14 @@ import re
 
 import psycopg
 import pytest
+from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.app import create_app
 from api.headers import MAX_BODY
 from api.settings import Settings
 from tests.integration.listening import Listener
-from tests.integration.serving import Served, wait_until
+from tests.integration.serving import Served, serve, wait_until
 from tests.stories import Intake, World, says
 
 
@@ -82,6 +83,38 @@ def test_every_answer_carries_the_headers_that_keep_a_browser_to_us(served: Serv
     assert "unsafe-inline" not in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_a_fault_is_a_problem_with_all_headers_and_is_counted(settings: Settings) -> None:
+    def prepare(app: FastAPI) -> None:
+        @app.get("/broken/address")
+        def broken() -> None:
+            raise RuntimeError("secret words")
+
+    with serve(settings, prepare) as served:
+        answer = served.anybody().get("/broken/address")
+        assert (answer.status_code, answer.json()["type"]) == (500, "/problems/fault")
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "secret" not in answer.text
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert figures(served)["lianfang_http_requests_total", ("GET", "/broken/address", "500")] == 1
+
+
+def test_a_name_that_no_file_can_have_is_not_found(served: Served) -> None:
+    assert served.anybody().get("/" + 300 * "a").status_code == 404
+
+
+def test_what_takes_a_body_says_that_it_may_be_too_large(settings: Settings) -> None:
+    """Every writing route is behind the same limit."""
+    paths = create_app(settings).openapi()["paths"]
+    writing = {
+        f"{method} {path}": operation["responses"]
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if "requestBody" in operation
+    }
+    assert len(writing) > 20
+    assert not [route for route, responses in writing.items() if "413" not in responses]
 
 
 def test_a_body_that_nobody_needs_is_refused_declared_or_not(served: Served) -> None:

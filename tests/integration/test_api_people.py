@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import psycopg
 import pytest
@@ -209,7 +211,10 @@ def test_the_log_shows_who_did_what_and_whether_it_was_touched(
         path = page["links"][0]["href"] if page["links"] else ""
     assert [one["username"] for one in found] == ["chief"] * 5
     assert [one["seq"] for one in found] == sorted((one["seq"] for one in found), reverse=True)
-    assert chief.get("/api/v1/audit/verification").json() == {"intact": True, "lines": 5, "broken_at": None}
+    verified = chief.get("/api/v1/audit/verification").json()
+    newest = {"newest_seq": 5, "newest_hash": verified["newest_hash"]}
+    assert verified == {"intact": True, "lines": 5, "broken_at": None} | newest
+    assert len(verified["newest_hash"]) == 64
     assert "whole city" in problem(local.get("/api/v1/audit"), 403, "not-permitted")
     assert "whole city" in problem(local.get("/api/v1/audit/verification"), 403, "not-permitted")
     desk = served.client(given.conn, "desk")
@@ -218,7 +223,56 @@ def test_the_log_shows_who_did_what_and_whether_it_was_touched(
     with psycopg.connect(superuser, autocommit=True) as forger:
         forger.execute("SET session_replication_role = replica")  # past the trigger that refuses
         forger.execute("UPDATE audit_log SET username = 'nobody' WHERE seq = 3")
-    assert chief.get("/api/v1/audit/verification").json() == {"intact": False, "lines": 5, "broken_at": 3}
+    broken = {"intact": False, "lines": 5, "broken_at": 3}
+    assert chief.get("/api/v1/audit/verification").json() == broken | newest
+
+
+def test_a_line_kept_elsewhere_shows_that_the_logs_end_was_cut_off(
+    chief: httpx.Client, given: World, servers: dict[str, str], database_url: str
+) -> None:
+    def add(*names: str) -> None:
+        for name in names:
+            chief.post("/api/v1/organisations", json={"name": name, "kind": "insurer"})
+
+    def verified(**known: Any) -> dict[str, Any]:
+        return dict(chief.get("/api/v1/audit/verification", params=known).json())
+
+    add("a", "b", "c")
+    kept = {"seq": verified()["newest_seq"], "hash": verified()["newest_hash"]}
+    add("d")
+    assert verified(**kept)["intact"] is True
+    assert verified(seq=2, hash=kept["hash"])["broken_at"] == 2, "another line's hash"
+    superuser = servers["superuser_url"].rpartition("/")[0] + "/" + database_url.rpartition("/")[2]
+    with psycopg.connect(superuser, autocommit=True) as forger:
+        forger.execute("SET session_replication_role = replica")
+        forger.execute("DELETE FROM audit_log WHERE seq > 1")
+    assert (verified()["intact"], verified()["lines"]) == (True, 1), "the chain itself does not show it"
+    assert (verified(**kept)["intact"], verified(**kept)["broken_at"]) == (False, 2)
+    add("e", "f", "g")
+    assert (verified(**kept)["intact"], verified(**kept)["broken_at"]) == (False, 3), "written anew"
+    halves: list[dict[str, Any]] = [{"seq": 3}, {"hash": kept["hash"]}, {"seq": 3, "hash": "x"}]
+    for half in halves:
+        problem(chief.get("/api/v1/audit/verification", params=half), 422, "wrong-input")
+
+
+def test_open_incidents_show_their_handlers_new_name_and_the_feed_tells_it(
+    chief: httpx.Client, given: World, seen: Seen
+) -> None:
+    given.conn.execute(
+        "INSERT INTO incidents (source, state, category, priority, opened_at, last_alarm_at, acknowledged_at,"
+        " closed_at, disposition, handler_id)"
+        " SELECT 'operator', state, 'fire', 1, now(), now(), now(), closed, disposition, id FROM users,"
+        " (VALUES ('acknowledged', NULL, NULL), ('closed', now(), 'actual')) v (state, closed, disposition)"
+        " WHERE username = 'desk'"
+    )
+    given.conn.commit()
+    path = f"/api/v1/users/{id_of(seen, 'desk')}"
+    chief.patch(path, json={"locale": "en"})
+    assert seen.changes == []
+    chief.patch(path, json={"display_name": "前台"})
+    [change] = seen.changes
+    assert (change["version"], change["document"]["handler"]["name"]) == (2, "前台")
+    assert seen.feed_has_no_gap()
 
 
 def test_grid_cells_come_by_village_box_and_page(chief: httpx.Client) -> None:

@@ -241,6 +241,27 @@ def test_a_site_with_devices_is_not_retired(city: httpx.Client, given: World, se
     assert lines[-1] == {"action": "site.retire", "username": "installer", "reason": "moved away"}
 
 
+def test_another_companys_device_goes_with_its_site_and_keeps_it_in_use(
+    city: httpx.Client, given: World, served: Served, seen_owner: Seen
+) -> None:
+    ours, theirs = given.organisation("Shield"), given.organisation("Lock")
+    given.user("guard", role="installer", organisation=ours)
+    guard = served.client(given.conn, "guard")
+    site = added(city, organisation_id=ours)
+    path = f"/api/v1/sites/{site['id']}"
+    given.device("lock-1", site=int(str(site["id"])), village=VILLAGE, organisation=theirs)
+    assert guard.get("/api/v1/devices").json()["features"] == []
+    assert guard.patch(path, json={"position": OTHER_INSIDE}).json()["village"] == OTHER_VILLAGE
+    [device] = seen_owner.rows("SELECT village, version FROM devices")
+    assert device == {"village": OTHER_VILLAGE, "version": 2}
+    [change] = [one for one in seen_owner.changes if one["kind"] == "device"]
+    assert f"{VILLAGE}@{theirs}" in change["old_keys"]
+    refused = guard.post(f"{path}/retire", json={"reason": "moved away"})
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/conflict")
+    assert "serves a device outside your scope" in refused.json()["detail"]
+    assert "lock-1" not in refused.text
+
+
 def test_numbers_are_masked_until_somebody_says_why(
     city: httpx.Client, desk: httpx.Client, given: World, served: Served, seen_owner: Seen
 ) -> None:

@@ -67,7 +67,9 @@ def running(var: Path) -> Iterator[Settings]:
     """The embedded database of an installation, as other commands find it while `up` runs."""
     postgres = EmbeddedPostgres(var / "postgres")
     process = start(postgres)
-    endpoints.publish(var, http=("127.0.0.1", 8400), database_url=postgres.url, logins={})
+    endpoints.publish(
+        var, http=("127.0.0.1", 8400), database_url=postgres.url, role_urls=postgres.role_urls, logins={}
+    )
     try:
         yield load_settings(var_dir=var)
     finally:

@@ -220,7 +220,7 @@ def test_a_running_installation_is_looked_for_where_it_listens(served: Served) -
     port = urlsplit(served.url).port
     assert port
     with hold(var, "lianfang up"):
-        endpoints.publish(var, http=("127.0.0.1", port), database_url=None, logins={})
+        endpoints.publish(var, http=("127.0.0.1", port), database_url=None, role_urls={}, logins={})
         found = only(doctor.look_at_http(elsewhere))
         assert not found.bad
         assert found.what == f"answers at http://127.0.0.1:{port}"

@@ -17,10 +17,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from api.embedded import EmbeddedError
+from api.database.pool import connect
+from api.embedded import EmbeddedError, endpoints
 from api.embedded.accounts import Account
 from api.embedded.postgres import EmbeddedPostgres, find_installed
 from api.services import Service, Supervisor
+from api.settings import load_settings
+from api.up import migrate_database
 from tests.integration.servers import start, wait_ready
 
 
@@ -152,6 +155,38 @@ def test_started_by_root_it_does_not_run_as_root(folder: Path) -> None:
         assert int(uid) == (os.geteuid() or pwd.getpwnam("postgres").pw_uid)
         for secret in folder.glob("*.password"):
             assert secret.stat().st_mode & 0o777 == 0o600
+    finally:
+        stop(process)
+
+
+def test_the_logins_of_intake_and_api_can_be_nothing_else(folder: Path, tmp_path: Path) -> None:
+    postgres = EmbeddedPostgres(folder, for_tests=True)
+    process = start(postgres)
+    try:
+        settings = load_settings(var_dir=tmp_path)
+        endpoints.publish(
+            tmp_path,
+            http=("127.0.0.1", 8400),
+            database_url=postgres.url,
+            role_urls=postgres.role_urls,
+            logins={},
+        )
+        migrate_database(settings)
+        for role in ("intake", "api"):
+            with connect(settings, role, autocommit=True) as conn:
+                assert conn.execute("SELECT session_user, current_user").fetchone() == (
+                    f"lianfang_{role}_login",
+                    f"lianfang_{role}",
+                )
+                conn.execute("SELECT last_seq FROM feed_position")
+                conn.execute("RESET ROLE")
+                other = {"intake": "api", "api": "intake"}[role]
+                for wanted in ("lianfang_owner", "lianfang", f"lianfang_{other}", "postgres"):
+                    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                        conn.execute(f"SET ROLE {wanted}".encode())
+        with connect(settings, "owner") as conn:
+            assert conn.execute("SELECT session_user").fetchone() == ("lianfang",)
+        assert postgres.is_ready(), "made once, and found the next time"
     finally:
         stop(process)
 

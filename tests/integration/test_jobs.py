@@ -63,3 +63,26 @@ def test_every_sweep_runs_on_an_empty_installation(
     owner_conn: psycopg.Connection, settings: Settings, sweep: jobs.Sweep
 ) -> None:
     assert jobs.sweep_once(owner_conn, sweep, settings) >= 0
+
+
+def test_callers_are_forgotten_when_their_incident_has_long_been_closed(
+    owner_conn: psycopg.Connection, settings: Settings
+) -> None:
+    for n, closed_at in enumerate((None, NOW - timedelta(days=29), NOW - timedelta(days=31))):
+        owner_conn.execute(
+            "INSERT INTO incidents (source, state, category, priority, title, opened_at, last_alarm_at,"
+            " acknowledged_at, closed_at, disposition, caller_name, caller_phone)"
+            " VALUES ('operator', %s, 'fire', 1, %s, %s, %s, %s, %s, %s, 'Zhao', '13800001234')",
+            ["new" if closed_at is None else "closed", f"call {n}", NOW, NOW, NOW, closed_at,
+             None if closed_at is None else "actual"],
+        )  # fmt: skip
+    assert jobs.forget_callers(owner_conn, settings, NOW) == 1
+    assert jobs.forget_callers(owner_conn, settings, NOW) == 0
+    rows = owner_conn.execute(
+        "SELECT title, caller_name, caller_phone_masked FROM incidents ORDER BY id"
+    ).fetchall()
+    assert rows == [
+        ("call 0", "Zhao", "138****1234"),
+        ("call 1", "Zhao", "138****1234"),
+        ("call 2", None, None),
+    ]

@@ -170,9 +170,13 @@ def test_who_sees_an_incident_sees_its_alarms(owner_conn: Connection, api_conn: 
     )
     owner_conn.commit()
     of_incident = f"list_alarms(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {incident}, NULL, NULL, 9)"
-    for reader, seen in (("two", 1), ("village", 1), ("nobody", 0)):
+    for reader, seen in (("two", 1), ("village", 1), ("county", 1), ("nobody", 0)):
         begin(api_conn, owner_conn, reader)
-        assert len(cursor.execute(f"SELECT * FROM {of_incident}".encode()).fetchall()) == seen, reader
+        alarms = cursor.execute(f"SELECT * FROM {of_incident}".encode()).fetchall()
+        assert len(alarms) == seen, reader
+        listed = cursor.execute(f"SELECT * FROM {asked('alarms')}").fetchall()
+        assert listed == cursor.execute(plain("alarms").encode()).fetchall(), reader
+        assert set(alarms) <= set(listed), "what the snapshot shows is in the list"
         api_conn.rollback()
 
 

@@ -104,6 +104,7 @@ def town(owner_conn: psycopg.Connection, intake_conn: psycopg.Connection) -> Tow
         told("lianfang/v1/broken-1/signal", b"broken"),
         at=NIGHT + timedelta(seconds=1),
     )
+    owner_conn.execute("UPDATE incidents SET caller_name = 'Zhao', caller_phone = '13900001111'")
     seen = Seen(owner_conn)
     world.user("insider", division=TOWNSHIP)
     world.user("city", division=CITY)

@@ -197,8 +197,6 @@ def test_the_api_role_gets_its_tiles_by_index(servers: dict[str, Any], database_
     assert "sites_scope" not in plans, "for '*' that index holds every site"
     assert "divisions_boundary_web" in plans
     assert "grid_cells_boundary_web" in plans
-    duration = max(float(ms) for ms in re.findall(r"duration: ([0-9.]+) ms", plans))
-    assert duration < 100, plans
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ def client_of(app: FastAPI) -> httpx.AsyncClient:
         (database.InsufficientPrivilege(SECRET), "not-permitted"),
         (database.NumericValueOutOfRange(SECRET), "wrong-input"),
         (database.CheckViolation(SECRET), "wrong-input"),
+        (database.QueryCanceled(SECRET), "took-too-long"),
         (psycopg.OperationalError(SECRET), "database-away"),
         (database.AdminShutdown(SECRET), "database-away"),
         (PoolTimeout(SECRET), "database-away"),

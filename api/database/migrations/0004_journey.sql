@@ -51,6 +51,7 @@ CREATE TABLE signals (
 CREATE TABLE signals_default PARTITION OF signals DEFAULT;
 CREATE INDEX signals_device ON signals (device_id, received_at DESC);
 CREATE INDEX signals_village ON signals (village, received_at DESC);
+CREATE INDEX signals_own_position ON signals (received_at DESC) WHERE position IS NOT NULL;
 CREATE INDEX signals_alarm ON signals (alarm_id) WHERE alarm_id IS NOT NULL;
 
 -- A device's own message ids: the same id again is the same signal. Not partitioned: a unique key on a partitioned

@@ -37,7 +37,7 @@ $$;
 -- Sets this transaction's user and scope from those grants in force that have one of the roles (NULL: any role), and
 -- returns the keys. The one door for the api role: a permission names roles, so each act sees just what it may touch.
 CREATE FUNCTION begin_scope(for_user_id bigint, for_roles text[] DEFAULT NULL) RETURNS text[]
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE keys text[];
 BEGIN
     SELECT coalesce(array_agg(DISTINCT grant_key(g.division_code, g.organisation_id)), '{}') INTO keys
@@ -79,24 +79,25 @@ CREATE POLICY api_scope ON unknown_devices TO lianfang_api
 CREATE POLICY api_scope ON raw_messages TO lianfang_api
     USING ('*' = ANY ((SELECT current_scope())::text[]));
 -- The feed reads every change once a process and filters in memory by the same keys (api/live.py, with its own tests).
-CREATE POLICY api_feed ON changes TO lianfang_api USING (true) WITH CHECK (true);
+CREATE POLICY api_feed ON changes FOR SELECT TO lianfang_api USING (true);
 
 GRANT USAGE ON SCHEMA public TO lianfang_intake, lianfang_api;
 GRANT SELECT ON divisions, grid_cells, organisations, layer_versions, sites, devices, users
     TO lianfang_intake;
-GRANT SELECT, INSERT, UPDATE ON device_states, unknown_devices, alarms, incidents, feed_position, heartbeats
-    TO lianfang_intake;
-GRANT SELECT, INSERT ON raw_messages, signals, incident_entries, changes TO lianfang_intake;
+GRANT SELECT, INSERT, UPDATE ON device_states, unknown_devices, alarms, incidents, heartbeats TO lianfang_intake;
+GRANT SELECT, INSERT ON raw_messages, signals, incident_entries TO lianfang_intake;
+GRANT SELECT ON feed_position, changes TO lianfang_intake;        -- changes are appended by append_changes alone
 GRANT SELECT, INSERT, DELETE ON message_ids, stored_packets TO lianfang_intake;
 GRANT UPDATE (status, test_until, version, updated_at) ON devices TO lianfang_intake;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO lianfang_intake;
 
 GRANT SELECT ON divisions, grid_cells, layer_versions, device_states, unknown_devices, raw_messages, signals, alarms,
     incidents, incident_entries, changes, audit_log, feed_position, heartbeats TO lianfang_api;
-GRANT SELECT, INSERT, UPDATE ON organisations, sites, devices, device_history, users, device_credentials TO lianfang_api;
+GRANT SELECT, INSERT, UPDATE ON organisations, sites, devices, users, device_credentials TO lianfang_api;
+GRANT SELECT, INSERT ON device_history TO lianfang_api;           -- it only grows
 GRANT SELECT, INSERT, UPDATE, DELETE ON contacts, grants, sessions TO lianfang_api;
 GRANT INSERT, UPDATE ON incidents TO lianfang_api;
-GRANT UPDATE ON alarms, feed_position, layer_versions TO lianfang_api;
+GRANT UPDATE ON alarms, layer_versions TO lianfang_api;
 GRANT DELETE ON unknown_devices, device_credentials TO lianfang_api;
-GRANT INSERT ON incident_entries, changes, audit_log TO lianfang_api;
+GRANT INSERT ON incident_entries, audit_log TO lianfang_api;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO lianfang_api;

@@ -78,7 +78,7 @@ GRANT SELECT ON incident_documents, alarm_documents, device_documents TO lianfan
 -- Appends changes for the named rows (a version as it is now), numbered under the row lock of feed_position: call it
 -- as the last act of a transaction. Wakes the feed. Returns the last number.
 CREATE FUNCTION append_changes(incident_ids bigint[], alarm_ids bigint[], device_ids bigint[], at timestamptz)
-RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$  -- one document, whoever acts
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$  -- one document, whoever acts
 DECLARE
     first bigint;
     appended bigint;

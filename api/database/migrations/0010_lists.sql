@@ -36,7 +36,7 @@ $$;
 -- combination gets its own index. = ANY (ARRAY(SELECT ...)): few rows, found first and by an index of their own.)
 CREATE FUNCTION list_sites(box geometry, division text, kinds text[], q text, retired boolean, after_id bigint, most bigint)
 RETURNS SETOF bigint
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     keys text[] := current_scope();
     everything boolean := coalesce('*' = ANY (keys), false);
@@ -61,7 +61,7 @@ END $$;
 CREATE FUNCTION list_devices(box geometry, division text, kinds text[], statuses text[], q text, of_site bigint,
                              after_id bigint, most bigint)
 RETURNS SETOF bigint
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     keys text[] := current_scope();
     everything boolean := coalesce('*' = ANY (keys), false);
@@ -91,7 +91,7 @@ END $$;
 CREATE FUNCTION list_incidents(box geometry, division text, since timestamptz, until timestamptz, categories text[],
                                states text[], q text, before_at timestamptz, before_id bigint, most bigint)
 RETURNS SETOF bigint
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     keys text[] := current_scope();
     everything boolean := coalesce('*' = ANY (keys), false);
@@ -123,26 +123,50 @@ CREATE FUNCTION list_alarms(box geometry, division text, since timestamptz, unti
                             states text[], of_device bigint, of_site bigint, of_incident bigint,
                             before_at timestamptz, before_id bigint, most bigint)
 RETURNS SETOF bigint
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     keys text[] := current_scope();
     everything boolean := coalesce('*' = ANY (keys), false);
     inside record;
+    incidents_here bigint[];
+    rings_elsewhere bigint[] := '{}';
 BEGIN
     IF coalesce(cardinality(keys), 0) = 0 THEN
         RETURN;                                                -- or each alarm's incident would be looked at in vain
     END IF;
     -- (an incident's alarms are listed wherever they are)
     SELECT * INTO inside FROM list_tiers(CASE WHEN of_incident IS NULL THEN list_division(division) ELSE division END);
+    IF division IS NULL AND inside.county IS NOT NULL THEN
+        -- The reader's own division, which leads to an index; with it what rings elsewhere and belongs to an incident here.
+        -- Where there are many incidents the newest alarms soon fill a page, and only the scope decides.
+        incidents_here := ARRAY(
+            SELECT i.id FROM incidents i
+             WHERE (inside.village IS NULL OR i.village = inside.village)
+               AND (inside.village IS NOT NULL OR inside.township IS NULL OR i.township = inside.township)
+               AND (inside.township IS NOT NULL OR i.county = inside.county)
+             LIMIT 10000);
+        IF cardinality(incidents_here) = 10000 THEN
+            SELECT NULL AS county, NULL AS township, NULL AS village INTO inside;
+        ELSE
+            rings_elsewhere := ARRAY(
+                SELECT o.id FROM alarms o
+                 WHERE o.incident_id = ANY (incidents_here)
+                   AND coalesce(CASE WHEN inside.village IS NOT NULL THEN o.village <> inside.village
+                                     WHEN inside.township IS NOT NULL THEN o.township <> inside.township
+                                     ELSE o.county <> inside.county END, true));
+        END IF;
+    END IF;
     RETURN QUERY
     SELECT a.id FROM alarms a
      WHERE (everything OR scope_keys(a.county, a.township, a.village, a.organisation_id) && keys
             OR (SELECT scope_keys(i.county, i.township, i.village, i.organisation_id) && keys
                   FROM incidents i WHERE i.id = a.incident_id))             -- who sees an incident sees its alarms
        AND (box IS NULL OR a.position && box)
-       AND (inside.village IS NULL OR a.village = inside.village)
-       AND (inside.village IS NOT NULL OR inside.township IS NULL OR a.township = inside.township)
-       AND (inside.township IS NOT NULL OR inside.county IS NULL OR a.county = inside.county)
+       AND (inside.village IS NULL OR a.village = inside.village OR a.id = ANY (rings_elsewhere))
+       AND (inside.village IS NOT NULL OR inside.township IS NULL OR a.township = inside.township
+            OR a.id = ANY (rings_elsewhere))
+       AND (inside.township IS NOT NULL OR inside.county IS NULL OR a.county = inside.county
+            OR a.id = ANY (rings_elsewhere))
        AND (since IS NULL OR a.opened_at >= since)
        AND (until IS NULL OR a.opened_at < until)
        AND (categories IS NULL OR a.category = ANY (categories))
@@ -174,7 +198,7 @@ GRANT SELECT ON site_documents TO lianfang_api;
 -- Devices that moved out of somebody's sight: like append_changes, with the keys that opened them before, so that the
 -- feed can tell those readers that they are gone. moves: [{"id": 1, "old_keys": ["*", "411282000000"]}]
 CREATE FUNCTION append_device_moves(moves jsonb, at timestamptz) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     first bigint;
     appended bigint;
@@ -220,7 +244,7 @@ CREATE POLICY api_scope ON grants TO lianfang_api
 
 -- Whether all that a user was granted lies in the asker's scope; a user without grants is the city's.
 CREATE FUNCTION user_in_scope(asked bigint) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT '*' = ANY (current_scope())
         OR coalesce(bool_and(grant_keys(g.division_code, g.organisation_id) && current_scope()), false)
       FROM grants g WHERE g.user_id = asked
@@ -234,13 +258,20 @@ ALTER TABLE audit_log FORCE ROW LEVEL SECURITY;
 CREATE POLICY owner_all ON audit_log TO lianfang_owner USING (true) WITH CHECK (true);
 CREATE POLICY api_read ON audit_log FOR SELECT TO lianfang_api USING ('*' = ANY ((SELECT current_scope())::text[]));
 CREATE POLICY api_write ON audit_log FOR INSERT TO lianfang_api WITH CHECK (true);
-ALTER FUNCTION audit_chain() SECURITY DEFINER SET search_path = public;   -- it must see the last line
+ALTER FUNCTION audit_chain() SECURITY DEFINER SET search_path = public, pg_temp;   -- it must see the last line
 
--- The first line whose chain is broken, or NULL; and how many lines were looked at.
-CREATE FUNCTION verify_audit_chain(OUT lines bigint, OUT broken_at bigint)
+-- How many lines were looked at, the newest one, and the first whose chain is broken, or NULL. The chain alone does not
+-- show that its end was cut off, or all of it written anew: that takes a line that was known before. It is broken at that
+-- line, or where the log ends before it.
+CREATE FUNCTION verify_audit_chain(known_seq bigint, known_hash bytea,
+                                   OUT lines bigint, OUT broken_at bigint, OUT newest_seq bigint, OUT newest_hash bytea)
 LANGUAGE sql STABLE AS $$
-    SELECT count(*), min(seq) FILTER (WHERE NOT intact)
-      FROM (SELECT seq,
+    SELECT count(*),
+           least(min(seq) FILTER (WHERE NOT intact),
+                 CASE WHEN known_seq IS NOT NULL AND count(*) FILTER (WHERE seq = known_seq AND hash = known_hash) = 0
+                      THEN least(known_seq, coalesce(max(seq), 0) + 1) END),
+           max(seq), (SELECT hash FROM audit_log ORDER BY seq DESC LIMIT 1)
+      FROM (SELECT seq, hash,
                    hash = audit_line_hash(prev_hash, seq, at, user_id, username, action, object, reason, details)
                    AND prev_hash = coalesce(lag(hash) OVER (ORDER BY seq), '\x00'::bytea)
                    AND seq = coalesce(lag(seq) OVER (ORDER BY seq), 0) + 1 AS intact
@@ -284,7 +315,157 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 
 REVOKE EXECUTE ON FUNCTION append_shown_changes(bigint[], bigint[], timestamptz) FROM PUBLIC;
+-- A user was renamed: likewise the open incidents that the user handles.
+CREATE FUNCTION append_user_renamed(of_user bigint, at timestamptz) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE ids bigint[];
+BEGIN
+    WITH locked AS (SELECT i.id FROM incidents i WHERE i.handler_id = of_user AND i.closed_at IS NULL
+                     ORDER BY i.id FOR NO KEY UPDATE),
+         touched AS (UPDATE incidents i SET version = i.version + 1 FROM locked WHERE i.id = locked.id RETURNING i.id)
+    SELECT coalesce(array_agg(id), '{}') INTO ids FROM touched;
+    PERFORM append_changes(ids, '{}', '{}', at) WHERE cardinality(ids) > 0;
+    RETURN cardinality(ids);
+END $$;
+
 REVOKE EXECUTE ON FUNCTION append_device_moves(jsonb, timestamptz), append_site_changes(bigint, timestamptz),
-    append_device_renamed(bigint, timestamptz) FROM PUBLIC;
+    append_device_renamed(bigint, timestamptz), append_user_renamed(bigint, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION append_device_moves(jsonb, timestamptz), append_site_changes(bigint, timestamptz),
-    append_device_renamed(bigint, timestamptz) TO lianfang_api;
+    append_device_renamed(bigint, timestamptz), append_user_renamed(bigint, timestamptz) TO lianfang_api;
+
+-- A gateway or a site may serve what its own installer does not see: another village's sensors, another company's
+-- detector. These three look past the scope for those whose acts would cut them off, and tell no more than a number.
+
+-- How many devices in use speak through a gateway, or stand at a site, and are outside the asker's scope.
+CREATE FUNCTION devices_out_of_sight(of_gateway bigint, of_site bigint) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT count(*) FROM devices d
+     WHERE (d.gateway_id = of_gateway OR d.site_id = of_site) AND d.status <> 'retired'
+       AND NOT coalesce(scope_keys(d.county, d.township, d.village, d.organisation_id) && current_scope(), false)
+$$;
+
+-- The new gateway takes over every child in use of the one that it replaces, wherever it is; returns them. Both must be
+-- in the asker's scope.
+CREATE FUNCTION adopt_children(old_gateway bigint, new_gateway bigint) RETURNS SETOF bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    UPDATE devices c SET gateway_id = new_gateway, version = c.version + 1, updated_at = now()
+      FROM devices o, devices n
+     WHERE c.gateway_id = old_gateway AND c.status <> 'retired' AND o.id = old_gateway AND n.id = new_gateway
+       AND scope_keys(o.county, o.township, o.village, o.organisation_id) && current_scope()
+       AND scope_keys(n.county, n.township, n.village, n.organisation_id) && current_scope()
+    RETURNING c.id
+$$;
+
+-- A site in the asker's scope was moved: its devices without a place of their own go with it, whosever they are, and the
+-- feed is told of each, with the keys that opened it before.
+CREATE FUNCTION move_devices_of_site(of_site bigint, at timestamptz) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE moves jsonb;
+BEGIN
+    PERFORM FROM sites s
+      WHERE s.id = of_site AND scope_keys(s.county, s.township, s.village, s.organisation_id) && current_scope();
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    PERFORM FROM devices d WHERE d.site_id = of_site AND d.position IS NULL ORDER BY d.id FOR NO KEY UPDATE;
+    SELECT jsonb_agg(jsonb_build_object('id', d.id, 'old_keys', array_remove(
+               scope_keys(d.county, d.township, d.village, d.organisation_id), NULL)) ORDER BY d.id) INTO moves
+      FROM devices d WHERE d.site_id = of_site AND d.position IS NULL;
+    IF moves IS NULL THEN
+        RETURN 0;
+    END IF;
+    PERFORM place_devices(ARRAY(SELECT (m ->> 'id')::bigint FROM jsonb_array_elements(moves) m));
+    PERFORM append_device_moves(moves, at);
+    RETURN jsonb_array_length(moves);
+END $$;
+
+REVOKE EXECUTE ON FUNCTION devices_out_of_sight(bigint, bigint), adopt_children(bigint, bigint),
+    move_devices_of_site(bigint, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION devices_out_of_sight(bigint, bigint), adopt_children(bigint, bigint),
+    move_devices_of_site(bigint, timestamptz) TO lianfang_api;
+
+-- Whether somebody may be given an incident: let in, with one of these roles where the incident is; and the asker sees it.
+-- One answer to everything else, so that nobody learns from it who is a user.
+CREATE FUNCTION may_handle(asked_user bigint, of_incident bigint, for_roles text[]) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT EXISTS (
+        SELECT FROM incidents i, users u, grants g,
+               LATERAL scope_keys(i.county, i.township, i.village, i.organisation_id) AS keys
+         WHERE i.id = of_incident AND keys && current_scope()
+           AND u.id = asked_user AND u.disabled_at IS NULL
+           AND g.user_id = u.id AND g.role = ANY (for_roles)
+           AND grant_key(g.division_code, g.organisation_id) = ANY (keys))
+$$;
+REVOKE EXECUTE ON FUNCTION may_handle(bigint, bigint, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION may_handle(bigint, bigint, text[]) TO lianfang_api;
+
+-- Where a report belongs that names no place: to the reporter's own division, the tightest of the scope; nowhere, which is
+-- the city desk's, for who has the whole installation.
+CREATE FUNCTION own_division() RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT d.code
+      FROM unnest(current_scope()) k, LATERAL split_part(k, '@', 1) AS d (code), LATERAL tiers_of(d.code) t
+     WHERE d.code <> '*' AND '*' <> ALL (current_scope())
+     ORDER BY t.village IS NULL, t.township IS NULL, d.code LIMIT 1
+$$;
+
+-- Whose a report at a place is: nobody's where the reporter's scope opens that, else the reporter's organisation's.
+CREATE FUNCTION own_organisation(county text, township text, village text) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT o.id
+      FROM unnest(current_scope()) k, LATERAL CAST(nullif(split_part(k, '@', 2), '') AS bigint) AS o (id)
+     WHERE k = ANY (scope_keys(county, township, village, o.id))
+     ORDER BY o.id NULLS FIRST LIMIT 1
+$$;
+
+-- The number of a contact in scope, and who asked for it and why in the audit log: there is no other way to it.
+CREATE FUNCTION reveal_contact(of_site bigint, of_contact bigint, reason text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE found_phone text;
+BEGIN
+    SELECT c.phone INTO found_phone FROM contacts c JOIN sites s ON s.id = c.site_id
+     WHERE c.id = of_contact AND s.id = of_site
+       AND scope_keys(s.county, s.township, s.village, s.organisation_id) && current_scope();
+    IF FOUND THEN
+        INSERT INTO audit_log (user_id, username, action, object, reason, details)
+        SELECT u.id, u.username, 'contact.reveal', 'contact/' || of_contact, reveal_contact.reason,
+               jsonb_build_object('site_id', of_site)
+          FROM users u WHERE u.id = current_user_id();
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'a number is revealed to a user, and none is set';
+        END IF;
+    END IF;
+    RETURN found_phone;
+END $$;
+
+-- Who called, of an incident in scope, likewise.
+CREATE FUNCTION reveal_caller(of_incident bigint, reason text, OUT name text, OUT phone text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    SELECT i.caller_name, i.caller_phone INTO name, phone FROM incidents i
+     WHERE i.id = of_incident AND (i.caller_name IS NOT NULL OR i.caller_phone IS NOT NULL)
+       AND scope_keys(i.county, i.township, i.village, i.organisation_id) && current_scope();
+    IF FOUND THEN
+        INSERT INTO audit_log (user_id, username, action, object, reason)
+        SELECT u.id, u.username, 'caller.reveal', 'incident/' || of_incident, reveal_caller.reason
+          FROM users u WHERE u.id = current_user_id();
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'a number is revealed to a user, and none is set';
+        END IF;
+    END IF;
+END $$;
+REVOKE EXECUTE ON FUNCTION reveal_contact(bigint, bigint, text), reveal_caller(bigint, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reveal_contact(bigint, bigint, text), reveal_caller(bigint, text) TO lianfang_api;
+
+REVOKE EXECUTE ON FUNCTION append_changes(bigint[], bigint[], bigint[], timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION append_changes(bigint[], bigint[], bigint[], timestamptz) TO lianfang_api, lianfang_intake;
+REVOKE EXECUTE ON FUNCTION
+    list_sites(geometry, text, text[], text, boolean, bigint, bigint),
+    list_devices(geometry, text, text[], text[], text, bigint, bigint, bigint),
+    list_incidents(geometry, text, timestamptz, timestamptz, text[], text[], text, timestamptz, bigint, bigint),
+    list_alarms(geometry, text, timestamptz, timestamptz, text[], text[], bigint, bigint, bigint, timestamptz, bigint,
+                bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION
+    list_sites(geometry, text, text[], text, boolean, bigint, bigint),
+    list_devices(geometry, text, text[], text[], text, bigint, bigint, bigint),
+    list_incidents(geometry, text, timestamptz, timestamptz, text[], text[], text, timestamptz, bigint, bigint),
+    list_alarms(geometry, text, timestamptz, timestamptz, text[], text[], bigint, bigint, bigint, timestamptz, bigint,
+                bigint) TO lianfang_api;

@@ -65,5 +65,14 @@ export interface Report {
 
 export const report = (body: Report): Promise<Incident> => request('POST', `${V1}/incidents`, body);
 
-export const revealPhone = (siteId: number, contactId: number, reason: string): Promise<{ phone: string }> =>
+/** What a masked row shows once a reason was given. */
+export interface Revealed {
+  name?: string | null;
+  phone: string | null;
+}
+
+export const revealPhone = (siteId: number, contactId: number, reason: string): Promise<Revealed> =>
   request('POST', `${V1}/sites/${siteId}/contacts/${contactId}/reveal`, { reason });
+
+export const revealCaller = (incidentId: number, reason: string): Promise<Revealed> =>
+  request('POST', `${V1}/incidents/${incidentId}/caller/reveal`, { reason });

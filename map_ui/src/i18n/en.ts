@@ -94,6 +94,7 @@ export const en: Record<keyof typeof zh, string> = {
   'detail.synthetic_site': 'Synthetic data',
   'detail.device': 'Devices',
   'detail.no_devices': 'No device registered here',
+  'detail.caller': 'Caller',
   'detail.contacts': 'Contacts',
   'detail.no_contacts': 'No contact registered',
   'detail.reveal': 'Show number',

@@ -89,6 +89,7 @@ export const zh = {
   'detail.synthetic_site': '模拟数据',
   'detail.device': '设备',
   'detail.no_devices': '没有登记设备',
+  'detail.caller': '报警人',
   'detail.contacts': '联系人',
   'detail.no_contacts': '没有登记联系人',
   'detail.reveal': '显示号码',

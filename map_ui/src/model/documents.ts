@@ -148,6 +148,12 @@ export interface Contact {
   phone_masked: string;
 }
 
+/** Who called about an incident. */
+export interface Caller {
+  name_masked: string | null;
+  phone_masked: string | null;
+}
+
 export interface SiteHistory {
   incidents_90d: number;
   false_90d: number;
@@ -159,6 +165,7 @@ export interface IncidentDetail extends Incident {
   alarms: Alarm[];
   entries: Entry[];
   contacts: Contact[];
+  caller: Caller | null;
   devices: Device[];
   history: SiteHistory;
 }

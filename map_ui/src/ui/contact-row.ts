@@ -1,8 +1,8 @@
-/** A contact with a masked number; the number itself only with a reason, which the audit log keeps. */
+/** Somebody to call, or who called, masked; the number itself only with a reason, which the audit log keeps. */
 import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import { explain } from '../api/client.ts';
-import { revealPhone } from '../api/endpoints.ts';
+import type { Revealed } from '../api/endpoints.ts';
 import { named, t } from '../i18n/i18n.ts';
 import type { Contact } from '../model/documents.ts';
 import { shared } from '../theme/shared.ts';
@@ -11,10 +11,11 @@ import { AppElement } from './element.ts';
 @customElement('lf-contact')
 export class ContactRow extends AppElement {
   @property({ attribute: false }) contact!: Contact;
-  @property({ attribute: false }) siteId!: number;
+  @property({ attribute: false }) permission!: string;
+  @property({ attribute: false }) reveal!: (reason: string) => Promise<Revealed>;
   @state() private asking = false;
   @state() private sending = false;
-  @state() private phone: string | null = null;
+  @state() private shown: Revealed | null = null;
   @state() private problem: string | null = null;
 
   static override styles = [
@@ -53,12 +54,12 @@ export class ContactRow extends AppElement {
     super.willUpdate(changed);
     const before = changed.get('contact') as Contact | undefined;
     if (before && before.id !== this.contact.id) {
-      this.phone = null;
+      this.shown = null;
       this.asking = false;
     }
   }
 
-  private async reveal(event: SubmitEvent): Promise<void> {
+  private async ask(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     const field = this.renderRoot.querySelector('input');
     const reason = field?.value.trim() ?? '';
@@ -67,10 +68,13 @@ export class ContactRow extends AppElement {
       field?.focus();
       return;
     }
+    const { id } = this.contact;
     this.sending = true;
     this.problem = null;
     try {
-      this.phone = (await revealPhone(this.siteId, this.contact.id, reason)).phone;
+      const shown = await this.reveal(reason);
+      if (this.contact.id !== id) return; // another one is shown meanwhile
+      this.shown = shown;
       this.asking = false;
     } catch (problem) {
       this.problem = explain(problem);
@@ -80,16 +84,16 @@ export class ContactRow extends AppElement {
   }
 
   override render(): TemplateResult {
-    const { contact } = this;
+    const { contact, shown } = this;
     return html`<div class="row">
-        <b>${contact.name}</b>
+        <b>${shown?.name ?? contact.name}</b>
         <span class="muted">${named('relation', contact.relation)}</span>
         ${
-          this.phone === null
+          shown === null
             ? html`<span>${contact.phone_masked}</span>
                 <button
                   class="link"
-                  ?hidden=${!this.app.may('contact.reveal')}
+                  ?hidden=${!this.app.may(this.permission)}
                   aria-expanded=${this.asking ? 'true' : 'false'}
                   @click=${() => {
                     this.asking = !this.asking;
@@ -97,12 +101,14 @@ export class ContactRow extends AppElement {
                 >
                   ${t('detail.reveal')}
                 </button>`
-            : html`<a href="tel:${this.phone}">${this.phone}</a>`
+            : shown.phone === null
+              ? nothing
+              : html`<a href="tel:${shown.phone}">${shown.phone}</a>`
         }
       </div>
       ${
         this.asking
-          ? html`<form @submit=${this.reveal} novalidate>
+          ? html`<form @submit=${this.ask} novalidate>
               <label>${t('detail.reveal_reason')}<input name="reason" maxlength="200" /></label>
               <div class="buttons">
                 <button class="primary" ?disabled=${this.sending}>

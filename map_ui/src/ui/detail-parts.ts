@@ -1,5 +1,6 @@
 /** The sections of an incident's detail. */
 import { html, nothing, type TemplateResult } from 'lit';
+import { revealCaller, revealPhone } from '../api/endpoints.ts';
 import type { App } from '../app.ts';
 import { locale, named, t } from '../i18n/i18n.ts';
 import type { Alarm, Device, Entry, Incident, IncidentDetail } from '../model/documents.ts';
@@ -12,8 +13,9 @@ export function detailBody(app: App, incident: Incident, detail: IncidentDetail 
   ${
     detail === null
       ? html`<p class="muted waiting" role="status">${t('detail.loading')}</p>`
-      : html`${contacts(app, incident, detail)} ${alarms(app, detail.alarms)} ${devices(detail.devices)}
-        ${why(incident, detail)} ${history(app, detail)} ${timeline(app, detail.entries)}`
+      : html`${caller(app, detail)} ${contacts(app, incident, detail)} ${alarms(app, detail.alarms)}
+        ${devices(detail.devices)} ${why(incident, detail)} ${history(app, detail)}
+        ${timeline(app, detail.entries)}`
   }`;
 }
 
@@ -59,6 +61,27 @@ function where(app: App, incident: Incident): TemplateResult {
   </section>`;
 }
 
+function caller(app: App, { id, caller }: IncidentDetail): TemplateResult | typeof nothing {
+  if (caller === null) return nothing;
+  const row = {
+    id,
+    name: caller.name_masked ?? '',
+    relation: '',
+    call_order: 0,
+    phone_masked: caller.phone_masked ?? '',
+  };
+  return html`<section>
+    <h3>${t('detail.caller')}</h3>
+    <lf-contact
+      class="caller"
+      .app=${app}
+      .contact=${row}
+      .permission=${'caller.reveal'}
+      .reveal=${(reason: string) => revealCaller(id, reason)}
+    ></lf-contact>
+  </section>`;
+}
+
 function contacts(app: App, incident: Incident, detail: IncidentDetail): TemplateResult {
   const siteId = incident.site?.id;
   return html`<section>
@@ -69,7 +92,14 @@ function contacts(app: App, incident: Incident, detail: IncidentDetail): Templat
         : html`<ul>
             ${detail.contacts.map(
               (contact) =>
-                html`<li><lf-contact .app=${app} .contact=${contact} .siteId=${siteId}></lf-contact></li>`,
+                html`<li>
+                  <lf-contact
+                    .app=${app}
+                    .contact=${contact}
+                    .permission=${'contact.reveal'}
+                    .reveal=${(reason: string) => revealPhone(siteId, contact.id, reason)}
+                  ></lf-contact>
+                </li>`,
             )}
           </ul>`
     }
