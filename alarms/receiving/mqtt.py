@@ -30,6 +30,7 @@ from psycopg import Connection
 from alarms.model import RawMessage
 from alarms.receiving.intake import Outcome, Rules
 from alarms.receiving.lane import Lane, Received
+from alarms.receiving.packets import puback, publish
 
 CLIENT_ID = "lianfang-intake"
 TOPICS = ("lianfang/v1/+/signal", "lianfang/v1/+/state", "gw/#", "enrol/#")
@@ -208,32 +209,36 @@ class Receiver:
 
     def _stored(self, batch: Sequence[Received], outcomes: Sequence[Outcome], seconds: float) -> None:
         """After the commit: acknowledge what is stored up to the first that is not, answer the devices that wait."""
+        sent: list[bytes] = []
         with self._acknowledging:
             for received in batch:
                 received.stored = True
             while self._order and (self._order[0].stored or not self._is_current(self._order[0])):
                 first = self._order.popleft()
                 if first.message.packet_id is not None and self._is_current(first):
-                    self._client.ack(first.message.packet_id, 1)
+                    sent.append(puback(first.message.packet_id))
             self._room.notify()
-            for outcome in outcomes:
-                if _waits_for_answer(outcome):
-                    self._answer(outcome)
+            sent += [_answer(outcome) for outcome in outcomes if _waits_for_answer(outcome)]
+            self._send(sent)
             if self._on_batch is not None:
                 self._on_batch(outcomes, seconds)
 
-    def _answer(self, outcome: Outcome) -> None:
-        """Tell a device that waits for it that its message is stored, or why not."""
-        answer: dict[str, str | None] = {
-            "id": outcome.message_id,
-            "status": "stored" if outcome.safe else "rejected",
-        }
-        if outcome.reason:  # of what is stored: what of it could not be read
-            answer["reason"] = outcome.reason
-        device_id = outcome.message.topic.split("/")[2]
-        info = self._client.publish(f"lianfang/v1/{device_id}/ack", orjson.dumps(answer), qos=0)
-        if info.rc not in (mqtt.MQTT_ERR_SUCCESS, mqtt.MQTT_ERR_NO_CONN):
-            log.warning("answer_not_sent", device_id=device_id, why=mqtt.error_string(info.rc))
+    def _send(self, packets: Sequence[bytes]) -> None:
+        """All in one write. Without a connection nobody can be told: the broker hands over again what it has."""
+        if packets and self._client.is_connected():
+            self._client._packet_queue(mqtt.PUBACK, b"".join(packets), 0, 1)  # as paho's own ways end
+
+
+def _answer(outcome: Outcome) -> bytes:
+    """Tells a device that waits for it that its message is stored, or why not."""
+    answer: dict[str, str | None] = {
+        "id": outcome.message_id,
+        "status": "stored" if outcome.safe else "rejected",
+    }
+    if outcome.reason:  # of what is stored: what of it could not be read
+        answer["reason"] = outcome.reason
+    device_id = outcome.message.topic.split("/")[2]
+    return publish(f"lianfang/v1/{device_id}/ack", orjson.dumps(answer))
 
 
 def _waits_for_answer(outcome: Outcome) -> bool:
