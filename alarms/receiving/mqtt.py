@@ -28,6 +28,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from psycopg import Connection
 
 from alarms.model import RawMessage
+from alarms.receiving.buffered_socket import BufferedSocket
 from alarms.receiving.intake import Outcome, Rules
 from alarms.receiving.lane import Lane, Received
 from alarms.receiving.packets import puback, publish
@@ -52,6 +53,13 @@ class Broker:
     username: str
     password: str
     tls: bool = False
+
+
+class _Client(mqtt.Client):
+    """paho's client on a buffered socket."""
+
+    def _create_socket(self) -> Any:
+        return BufferedSocket(super()._create_socket())
 
 
 class Receiver:
@@ -88,7 +96,7 @@ class Receiver:
         self._client = self._make_client()
 
     def _make_client(self) -> mqtt.Client:
-        client = mqtt.Client(
+        client = _Client(
             CallbackAPIVersion.VERSION2, client_id=self._client_id, protocol=mqtt.MQTTv5, manual_ack=True
         )
         client.username_pw_set(self._broker.username, self._broker.password)
