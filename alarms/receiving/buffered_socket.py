@@ -20,7 +20,7 @@ class BufferedSocket:
         self._at = 0
 
     def recv(self, size: int) -> bytes:
-        """At most ``size`` bytes: what is in the buffer, or else what one read brings. Raises what the socket raises."""
+        """At most ``size`` bytes: of the buffer, or else of what one read brings. Raises what the socket raises."""
         if self._at == len(self._buffer):
             self._buffer, self._at = self._socket.recv(max(size, READ_BYTES)), 0
         piece = self._buffer[self._at : self._at + size]

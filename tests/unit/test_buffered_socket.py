@@ -16,7 +16,7 @@ def test_what_was_sent_is_read_in_any_pieces(sent: bytes, sizes: list[int]) -> N
         there.sendall(sent)
         there.close()
         buffered = BufferedSocket(here)
-        got = []
+        got: list[bytes] = []
         while True:
             size = sizes[len(got) % len(sizes)]
             piece = buffered.recv(size)
