@@ -1,4 +1,5 @@
-"""Commands that run things: up, demo, serve, intake, jobs, migrate, backup, restore, simulate, doctor, settings."""
+"""Commands that run things: up, demo, serve, intake, jobs, logins, migrate, backup, restore, simulate, doctor,
+settings."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ Port = Annotated[int | None, typer.Option(help="Port that HTTP listens on.", min
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (up, serve, intake, jobs, migrate, backup, restore, doctor):
+    for command in (up, serve, intake, jobs, logins, migrate, backup, restore, doctor):
         app.command()(command)
     app.command("settings")(settings_table)
     app.command(hidden=True)(demo)
@@ -88,6 +89,29 @@ def jobs() -> None:
         run_jobs(settings)
 
 
+def logins(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder that the broker reads them from.", show_default=False)
+    ],
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Keep them equal to the registered devices, until stopped.")
+    ] = False,
+) -> None:
+    """Write the logins and rights of a mosquitto that runs elsewhere, in another container for instance."""
+    import asyncio
+
+    from api.broker_files import BrokerFiles, keep, write_once
+
+    settings = settings_or_exit()
+    with plain_errors():
+        files = BrokerFiles(folder, settings)
+        files.prepare()
+        if watch:
+            asyncio.run(keep(settings, files, say))
+        else:
+            say(f"{folder}: {asyncio.run(write_once(settings, files, say))} devices")
+
+
 def migrate() -> None:
     """Bring the database up to this version."""
     from api.up import migrate_database
@@ -133,12 +157,19 @@ def restore(
     say("all is back; start it: `lianfang up`")
 
 
-def doctor() -> None:
+def doctor(
+    subjects: Annotated[
+        list[str] | None, typer.Argument(help="Look at these only: database, broker, intake, jobs, ...")
+    ] = None,
+) -> None:
     """Say in plain words what is wrong with this installation, and what to do."""
     from api.doctor import examine
 
     settings = settings_or_exit()
-    findings = examine(settings)
+    try:
+        findings = examine(settings, subjects or ())
+    except ValueError as error:
+        raise fail(str(error), 2) from error
     for finding in findings:
         say(str(finding))
     if any(finding.bad for finding in findings):
