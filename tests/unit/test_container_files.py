@@ -199,6 +199,38 @@ def test_every_module_that_the_code_imports_is_in_the_image(runtime_lock: str) -
     assert not missing
 
 
+IMPORT_ALL = """
+import importlib, sys
+site, root, *modules = sys.argv[1:]
+sys.path[:0] = [root, site]
+for module in modules:
+    importlib.import_module(module)
+from api.cli import app
+app(["doctor", "disk"])
+"""
+
+
+def test_the_code_and_its_commands_need_nothing_else(runtime_lock: str, tmp_path: Path) -> None:
+    """Every module is imported by a Python that has the image's packages only."""
+    for one in metadata.distributions():
+        if normal(one.name) in names(runtime_lock):
+            for top in {Path(str(file)).parts[0] for file in one.files or []} - {".."}:
+                if not (tmp_path / top).exists():
+                    (tmp_path / top).symlink_to(Path(str(one.locate_file(top))))
+    files = [file for package in ("gis", "alarms", "video", "api") for file in (ROOT / package).rglob("*.py")]
+    modules = [
+        ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for file in files
+    ]
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", IMPORT_ALL, str(tmp_path), str(ROOT), *modules],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert "disk: " in done.stdout, done.stderr
+
+
 # --- the compose file ------------------------------------------------------------------------------------------------
 
 
