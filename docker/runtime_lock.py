@@ -58,8 +58,11 @@ def main() -> None:
     """The wanted entries of the lock, as they stand; a package may have one for each version of Python."""
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], TO_INSTALL_OURSELVES]
     installed = {normal(one.name) for one in metadata.distributions()}
-    names = needed([*project["dependencies"], TO_INSTALL_OURSELVES], installed)
+    if missing := sorted({parse(one)[0] for one in wanted} - installed):
+        sys.exit(f"install requirements.lock first: {', '.join(missing)} is not there")
+    names = needed(wanted, installed)
     for entry in re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.MULTILINE):
         if normal(entry.partition("==")[0]) in names:
             sys.stdout.write(entry)

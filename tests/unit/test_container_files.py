@@ -267,7 +267,9 @@ def test_what_ends_is_started_again_and_says_how_it_is(name: str) -> None:
     if name in LASTING:
         assert one["restart"] == "unless-stopped"
         assert one["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
-        assert {"interval", "timeout", "start_period"} <= set(one["healthcheck"])
+        times = {key: value for key, value in one["healthcheck"].items() if key not in ("test", "retries")}
+        assert set(times) == {"interval", "timeout", "start_period"}
+        assert all(re.fullmatch(r"[0-9]+[sm]", value) for value in times.values())
     else:
         assert name in ("migrate", "lianfang")
 
