@@ -132,7 +132,9 @@ class Containers:
         if kind == "CMD-SHELL":
             words = ["/bin/sh", "-c", *words]
         elif words[0] == "lianfang":
-            words = [sys.executable, "-m", "api.cli", *words[1:]]
+            words = self.command(words[1:])
+        elif words[0] == "python3":
+            words = [sys.executable, *words[1:]]
         environment = dict(os.environ) if name in ("broker", "postgres") else self.environment(name)
         return subprocess.run(words, env=environment, capture_output=True, check=False).returncode == 0
 
@@ -184,7 +186,7 @@ def containers(run_dir: Path) -> Iterator[Containers]:
             )
     finally:
         for process in one.running.values():
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # with what it started
             process.wait()
         database.send_signal(signal.SIGINT)
         database.wait(timeout=60)
