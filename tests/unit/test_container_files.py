@@ -23,6 +23,8 @@ import yaml
 from click import Group
 
 from api.cli import app
+from api.database.migrate import ROLES
+from api.embedded.postgres import OWN_LOGINS
 from api.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -368,6 +370,18 @@ def test_what_is_written_lies_on_a_volume_or_in_memory() -> None:
             )
     assert SERVICES["broker"]["user"] == SERVICES["logins"]["user"], "nobody else may read the logins"
     assert SERVICES["broker"]["volumes"] == SERVICES["logins"]["volumes"]
+
+
+def test_the_database_is_given_the_roles_and_logins_that_the_embedded_one_has() -> None:
+    script = (FOLDER / "database.sql").read_text(encoding="utf-8")
+    assert re.findall(r"^CREATE ROLE (\w+) NOLOGIN;", script, re.MULTILINE) == list(ROLES)
+    logins = dict(
+        re.findall(r"^CREATE ROLE (\w+) LOGIN PASSWORD :'\w+' IN ROLE ([\w, ]+);", script, re.MULTILINE)
+    )
+    own = {f"lianfang_{role}_login": f"lianfang_{role}" for role in OWN_LOGINS}
+    assert logins == {"lianfang": ", ".join(ROLES)} | own
+    for login in own:
+        assert f"postgresql://{login}:" in script
 
 
 # --- the document ----------------------------------------------------------------------------------------------------
