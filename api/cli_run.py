@@ -1,5 +1,4 @@
-"""Commands that run things: up, demo, serve, intake, jobs, logins, migrate, backup, restore, simulate, doctor,
-settings."""
+"""Commands that run things: up, demo, serve, intake, jobs, migrate, backup, restore, simulate, doctor, settings."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +12,9 @@ Port = Annotated[int | None, typer.Option(help="Port that HTTP listens on.", min
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (up, serve, intake, jobs, logins, migrate, backup, restore, doctor):
+    for command in (up, serve, intake, jobs, migrate, backup, restore, doctor):
         app.command()(command)
+    app.command()(logins)
     app.command("settings")(settings_table)
     app.command(hidden=True)(demo)
     app.command("demo-load", hidden=True)(demo_load)
