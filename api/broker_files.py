@@ -13,6 +13,7 @@ import signal
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from alarms.registry import credentials
 from api.database.pool import connect_async
 from api.embedded.accounts import Account, server_account
 from api.embedded.endpoints import parse_mqtt_url
@@ -29,10 +30,11 @@ class BrokerFiles:
     """The files in one folder: ``passwords``, ``access``, ``version``, ``enrol.password``; and ``store``, the broker's.
 
     All belong to the account that the broker runs as: ours, or when we are root, mosquitto. The receiver's password is
-    the one in ``LIANFANG_MQTT_URL``; that of strangers' devices is made here and kept. There is no login ``demo``.
+    the one in ``LIANFANG_MQTT_URL``; that of strangers' devices is made here and kept; those of the installation's
+    other logins stand in ``url_files``, and who is not named there is not let in.
     """
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
+    def __init__(self, folder: Path, settings: Settings, url_files: Iterable[Path] = ()) -> None:
         self.folder = folder
         self.account: Account = server_account("mosquitto")
         login = parse_mqtt_url(settings.mqtt_url or "")
@@ -40,7 +42,7 @@ class BrokerFiles:
             raise SettingsError(
                 f"{PREFIX}MQTT_URL must name the receiver's login and its password: mqtt://{RECEIVER}:password@host"
             )
-        self._receivers_password = login.password
+        self._own = {RECEIVER: login.password} | dict(_login_in(file) for file in url_files)
 
     def prepare(self) -> None:
         """Make the folder, the rights and the place of the broker's store."""
@@ -51,7 +53,7 @@ class BrokerFiles:
     def write_credentials(self, devices: Iterable[tuple[str, str]]) -> int:
         """Write the logins: our own and ``(device_id, $7$ hash)`` of each device; how many devices."""
         enrol = self.folder / f"{ENROL}.password"
-        own = {RECEIVER: self._receivers_password, ENROL: kept_secret(enrol)}
+        own = self._own | {ENROL: kept_secret(enrol)}
         self.account.own(enrol)
         lines = password_lines(own, devices)
         text = "\n".join(lines) + "\n"
@@ -61,6 +63,20 @@ class BrokerFiles:
 
     def reload(self, pid: int) -> None:
         """Nothing: who looks after the broker sees the new version."""
+
+
+def _login_in(file: Path) -> tuple[str, str]:
+    """Name and password of the installation's login whose URL stands in ``file``."""
+    try:
+        login = parse_mqtt_url(file.read_text(encoding="utf-8").strip())
+    except (SettingsError, FileNotFoundError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} must hold the URL of a login: mqtt://user:password@host") from error
+    others = credentials.RESERVED_USERNAMES - {RECEIVER, ENROL}
+    if login.username not in others or not login.password:
+        raise SettingsError(
+            f"{file} must name the login and the password of one of these: {', '.join(sorted(others))}"
+        )
+    return login.username, login.password
 
 
 def _keeper(settings: Settings, files: BrokerFiles, say: Callable[[str], None]) -> LoginKeeper:

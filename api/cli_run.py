@@ -96,6 +96,12 @@ def logins(
     watch: Annotated[
         bool, typer.Option("--watch", help="Keep them equal to the registered devices, until stopped.")
     ] = False,
+    login: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="File with the MQTT URL of another of the installation's own logins; may be repeated."
+        ),
+    ] = None,
 ) -> None:
     """Write the logins and rights of a mosquitto that runs elsewhere, in another container for instance."""
     import asyncio
@@ -104,7 +110,7 @@ def logins(
 
     settings = settings_or_exit()
     with plain_errors():
-        files = BrokerFiles(folder, settings)
+        files = BrokerFiles(folder, settings, login or ())
         files.prepare()
         if watch:
             asyncio.run(keep(settings, files, say))

@@ -417,14 +417,14 @@ def test_the_database_is_told_what_the_embedded_one_is_told(run_dir: Path) -> No
 def test_logins_written_once_and_refused_without_the_receivers_password(
     settings: Settings, owner_conn: psycopg.Connection, tmp_path: Path
 ) -> None:
-    def logins(mqtt_url: str) -> subprocess.CompletedProcess[str]:
+    def logins(mqtt_url: str, *options: str) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {
             "LIANFANG_DATABASE_URL": str(settings.database_url),
             "LIANFANG_MQTT_URL": mqtt_url,
             "PYTHONPATH": str(ROOT),
         }
         return subprocess.run(
-            [sys.executable, "-m", "api.cli", "logins", str(tmp_path / "logins")],
+            [sys.executable, "-m", "api.cli", "logins", str(tmp_path / "logins"), *options],
             env=environment,
             capture_output=True,
             text=True,
@@ -443,6 +443,17 @@ def test_logins_written_once_and_refused_without_the_receivers_password(
     lines = (tmp_path / "logins" / "passwords").read_text().splitlines()
     assert [line.partition(":")[0] for line in lines] == ["enrol", "intake", "ir-1"]
     assert (tmp_path / "logins" / "passwords").stat().st_mode & 0o777 == 0o600
+    url = tmp_path / "demo_mqtt_url"
+    url.write_text("mqtt://demo:hush@broker\n")
+    assert logins("mqtt://intake:hush@broker", "--login", str(url)).returncode == 0
+    lines = (tmp_path / "logins" / "passwords").read_text().splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["demo", "enrol", "intake", "ir-1"]
+    for text in ("mqtt://ir-1:hush@broker", "mqtt://demo@broker", "hush"):
+        url.write_text(text)
+        done = logins("mqtt://intake:hush@broker", "--login", str(url))
+        assert done.returncode == 2
+        assert str(url) in done.stderr
+        assert "hush" not in done.stderr
     for wrong in ("mqtt://broker", "mqtt://somebody:hush@broker"):
         done = logins(wrong)
         assert done.returncode == 2
