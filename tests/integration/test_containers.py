@@ -86,7 +86,9 @@ class Containers:
         found = {key: value for key, value in os.environ.items() if not key.startswith("LIANFANG_")}
         found |= {"LIANFANG_VAR_DIR": str(self.folder / "state"), "PYTHONPATH": str(ROOT)}
         found |= {key: self.here(value) for key, value in one["environment"].items()}
-        for secret in one["secrets"]:
+        for secret in (
+            secret for secret in one["secrets"] if isinstance(secret, dict)
+        ):  # others are read as files
             text = (self.secrets / secret["source"]).read_text(encoding="ascii").strip()
             found[secret["target"].upper()] = self.here(text)
         if "LIANFANG_HTTP_PORT" in found:

@@ -298,7 +298,8 @@ def test_every_command_is_one_of_the_command_line(name: str) -> None:
 def test_every_setting_is_a_setting() -> None:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     for name, one in OURS.items():
-        given = {*one["environment"], *(secret["target"].upper() for secret in one.get("secrets", []))}
+        targets = [secret["target"] for secret in one.get("secrets", []) if isinstance(secret, dict)]
+        given = {*one["environment"], *(target.upper() for target in targets)}
         assert given <= known, name
     image = " ".join(rest for name, rest in instructions() if name == "ENV")
     assert set(re.findall(rf"({PREFIX}[A-Z_]+)=", image)) <= known
