@@ -89,6 +89,16 @@ def jobs() -> None:
         run_jobs(settings)
 
 
+def migrate() -> None:
+    """Bring the database up to this version."""
+    from api.up import migrate_database
+
+    settings = settings_or_exit()
+    with plain_errors():
+        applied = migrate_database(settings)
+    say("\n".join(f"applied {label}" for label in applied) or "the database is up to date")
+
+
 def logins(
     folder: Annotated[
         Path, typer.Argument(help="Folder that the broker reads them from.", show_default=False)
@@ -116,16 +126,6 @@ def logins(
             asyncio.run(keep(settings, files, say))
         else:
             say(f"{folder}: {asyncio.run(write_once(settings, files, say))} devices")
-
-
-def migrate() -> None:
-    """Bring the database up to this version."""
-    from api.up import migrate_database
-
-    settings = settings_or_exit()
-    with plain_errors():
-        applied = migrate_database(settings)
-    say("\n".join(f"applied {label}" for label in applied) or "the database is up to date")
 
 
 def backup(file: Annotated[Path, typer.Argument(help="File to write.", show_default=False)]) -> None:
