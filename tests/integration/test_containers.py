@@ -6,6 +6,7 @@ after by docker/broker.sh, and its logins come by files. Only the containers' na
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -188,7 +189,8 @@ def containers(run_dir: Path) -> Iterator[Containers]:
             )
     finally:
         for process in one.running.values():
-            os.killpg(process.pid, signal.SIGKILL)  # with what it started
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # with what it started
             process.wait()
         database.send_signal(signal.SIGINT)
         database.wait(timeout=60)
