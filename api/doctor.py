@@ -263,6 +263,23 @@ def look_at_broker(settings: Settings) -> Iterator[Finding]:
         yield well("broker", f"lets us in at {login.host} port {login.port}")
 
 
+def look_at_jobs(settings: Settings) -> Iterator[Finding]:
+    """Does somebody do what falls due, here or on another machine?"""
+    try:
+        with connect(settings, None, application_name="lianfang-doctor", autocommit=True) as conn:
+            age_s = heartbeat.jobs_age_s(conn)
+    except (DatabaseUnavailable, DatabaseNotPrepared, psycopg.errors.UndefinedTable):
+        return  # what is wrong with the database was said
+    if age_s is None or age_s > heartbeat.JOBS_STALE_S:
+        yield wrong(
+            "jobs",
+            "have never run" if age_s is None else f"were last heard of {age_s:.0f} s ago",
+            "start them (`lianfang up`, or `lianfang jobs` on any machine); nothing is deleted in time without them",
+        )
+    else:
+        yield well("jobs", "do what falls due")
+
+
 def look_at_intake(settings: Settings) -> Iterator[Finding]:
     """Is somebody receiving, here or on another machine?"""
     try:
@@ -283,23 +300,6 @@ def look_at_intake(settings: Settings) -> Iterator[Finding]:
         yield well("intake", f"receives; {heart.stored:,} messages since it started")
 
 
-def look_at_jobs(settings: Settings) -> Iterator[Finding]:
-    """Does somebody do what falls due, here or on another machine?"""
-    try:
-        with connect(settings, None, application_name="lianfang-doctor", autocommit=True) as conn:
-            age_s = heartbeat.jobs_age_s(conn)
-    except (DatabaseUnavailable, DatabaseNotPrepared, psycopg.errors.UndefinedTable):
-        return  # what is wrong with the database was said
-    if age_s is None or age_s > heartbeat.JOBS_STALE_S:
-        yield wrong(
-            "jobs",
-            "have never run" if age_s is None else f"were last heard of {age_s:.0f} s ago",
-            "start them (`lianfang up`, or `lianfang jobs` on any machine); nothing is deleted in time without them",
-        )
-    else:
-        yield well("jobs", "do what falls due")
-
-
 def look_at_ui(_: Settings) -> Iterator[Finding]:
     """Is the map built?"""
     if UI_INDEX.exists():
@@ -315,8 +315,8 @@ LOOKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     look_at_http,
     look_at_database,
     look_at_broker,
-    look_at_intake,
     look_at_jobs,
+    look_at_intake,
     look_at_ui,
 )
 SUBJECTS = {look.__name__.removeprefix("look_at_"): look for look in LOOKS}
