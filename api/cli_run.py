@@ -14,6 +14,7 @@ def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     for command in (up, serve, intake, jobs, migrate, backup, restore, doctor):
         app.command()(command)
+    app.command()(logins)
     app.command("settings")(settings_table)
     app.command(hidden=True)(demo)
     app.command("demo-load", hidden=True)(demo_load)
@@ -98,6 +99,35 @@ def migrate() -> None:
     say("\n".join(f"applied {label}" for label in applied) or "the database is up to date")
 
 
+def logins(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder that the broker reads them from.", show_default=False)
+    ],
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Keep them equal to the registered devices, until stopped.")
+    ] = False,
+    login: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="File with the MQTT URL of another of the installation's own logins; may be repeated."
+        ),
+    ] = None,
+) -> None:
+    """Write the logins and rights of a mosquitto that runs elsewhere, in another container for instance."""
+    import asyncio
+
+    from api.broker_files import BrokerFiles, keep, write_once
+
+    settings = settings_or_exit()
+    with plain_errors():
+        files = BrokerFiles(folder, settings, login or ())
+        files.prepare()
+        if watch:
+            asyncio.run(keep(settings, files, say))
+        else:
+            say(f"{folder}: {asyncio.run(write_once(settings, files, say))} devices")
+
+
 def backup(file: Annotated[Path, typer.Argument(help="File to write.", show_default=False)]) -> None:
     """Write all of the database to one file, while everything runs."""
     from api.backup import BackupError
@@ -133,12 +163,19 @@ def restore(
     say("all is back; start it: `lianfang up`")
 
 
-def doctor() -> None:
+def doctor(
+    subjects: Annotated[
+        list[str] | None, typer.Argument(help="Look at these only: database, broker, intake, jobs, ...")
+    ] = None,
+) -> None:
     """Say in plain words what is wrong with this installation, and what to do."""
     from api.doctor import examine
 
     settings = settings_or_exit()
-    findings = examine(settings)
+    try:
+        findings = examine(settings, subjects or ())
+    except ValueError as error:
+        raise fail(str(error), 2) from error
     for finding in findings:
         say(str(finding))
     if any(finding.bad for finding in findings):

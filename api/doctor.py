@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,11 +56,20 @@ def wrong(subject: str, what: str, advice: str) -> Finding:
     return Finding(subject, what, advice, bad=True)
 
 
-def examine(settings: Settings) -> list[Finding]:
-    """Look at everything; what cannot be looked at because something before it is wrong is left out."""
+def examine(settings: Settings, subjects: Collection[str] = ()) -> list[Finding]:
+    """Look at everything, or at the named ``subjects`` only.
+
+    What cannot be looked at because something before it is wrong is left out. Raises ``ValueError`` for an unknown one.
+    """
+    if unknown := sorted(set(subjects) - set(SUBJECTS)):
+        raise ValueError(f"there is nothing called {unknown[0]} to look at; there are: {', '.join(SUBJECTS)}")
+    wanted = set(subjects) or set(SUBJECTS)
+    if wanted & {"intake", "jobs"}:
+        wanted.add("database")  # where they leave their signs: whether it is away is said by it alone
     found: list[Finding] = []
-    for look in LOOKS:
-        subject = look.__name__.removeprefix("look_at_")
+    for subject, look in SUBJECTS.items():
+        if subject not in wanted:
+            continue
         try:
             found += look(settings)
         except SettingsError as error:
@@ -254,10 +263,27 @@ def look_at_broker(settings: Settings) -> Iterator[Finding]:
         yield well("broker", f"lets us in at {login.host} port {login.port}")
 
 
+def look_at_jobs(settings: Settings) -> Iterator[Finding]:
+    """Does somebody do what falls due, here or on another machine?"""
+    try:
+        with connect(settings, None, application_name="lianfang-doctor", autocommit=True) as conn:
+            age_s = heartbeat.jobs_age_s(conn)
+    except (DatabaseUnavailable, DatabaseNotPrepared, psycopg.errors.UndefinedTable):
+        return  # what is wrong with the database was said
+    if age_s is None or age_s > heartbeat.JOBS_STALE_S:
+        yield wrong(
+            "jobs",
+            "have never run" if age_s is None else f"were last heard of {age_s:.0f} s ago",
+            "start them (`lianfang up`, or `lianfang jobs` on any machine); nothing is deleted in time without them",
+        )
+    else:
+        yield well("jobs", "do what falls due")
+
+
 def look_at_intake(settings: Settings) -> Iterator[Finding]:
     """Is somebody receiving, here or on another machine?"""
     try:
-        with connect(settings, "api", application_name="lianfang-doctor", autocommit=True) as conn:
+        with connect(settings, None, application_name="lianfang-doctor", autocommit=True) as conn:
             heart = heartbeat.read(conn)
     except (DatabaseUnavailable, DatabaseNotPrepared, psycopg.errors.UndefinedTable):
         return  # what is wrong with the database was said
@@ -289,9 +315,11 @@ LOOKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     look_at_http,
     look_at_database,
     look_at_broker,
+    look_at_jobs,
     look_at_intake,
     look_at_ui,
 )
+SUBJECTS = {look.__name__.removeprefix("look_at_"): look for look in LOOKS}
 
 
 def broker_refusal(login: Login, timeout_s: float = 5.0) -> str | None:

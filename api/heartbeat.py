@@ -1,4 +1,4 @@
-"""The intake's heartbeat: a row in the database, so that it is seen from any machine."""
+"""The heartbeats of intake and jobs: a row each in the database, so that they are seen from any machine."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import psycopg
 from psycopg.rows import tuple_row
 
 INTAKE = "intake"
+JOBS = "jobs"
 STALE_S = 20.0
-"""Silent for longer, a service is taken for gone; it beats every few seconds."""
+"""Silent for longer, the intake is taken for gone; it beats every few seconds."""
+JOBS_STALE_S = 300.0
+"""So the jobs, which do not beat while they are at something long."""
 
 _BEAT = """
 INSERT INTO heartbeats (service, at, details) VALUES (%s, now(), %s)
@@ -37,14 +40,20 @@ class Heartbeat:
         return self.age_s > STALE_S
 
 
-def beat(conn: psycopg.Connection[Any], details: Mapping[str, object]) -> None:
-    """Write that the intake is alive. ``conn`` has the intake's role and is in autocommit."""
-    conn.execute(_BEAT, [INTAKE, json.dumps(details)])
+def beat(conn: psycopg.Connection[Any], details: Mapping[str, object], service: str = INTAKE) -> None:
+    """Write that a service is alive. ``conn`` has the intake's or the owner's role and is in autocommit."""
+    conn.execute(_BEAT, [service, json.dumps(details)])
 
 
 def read(conn: psycopg.Connection[Any]) -> Heartbeat | None:
     """The intake's last word; None when none ever ran on this database."""
     return _heartbeat(conn.cursor(row_factory=tuple_row).execute(_READ, [INTAKE]).fetchone())
+
+
+def jobs_age_s(conn: psycopg.Connection[Any]) -> float | None:
+    """Seconds since the jobs' last beat; None when they never ran on this database."""
+    row = conn.cursor(row_factory=tuple_row).execute(_READ, [JOBS]).fetchone()
+    return None if row is None else float(row[0])
 
 
 async def read_async(conn: psycopg.AsyncConnection[Any]) -> Heartbeat | None:

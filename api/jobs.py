@@ -3,8 +3,10 @@ or by two machines at once."""
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +18,7 @@ import structlog
 from psycopg import sql
 from psycopg.rows import tuple_row
 
+from api import heartbeat
 from api.database.pool import connect
 from api.ready import announce_ready
 from api.settings import Settings
@@ -109,6 +112,10 @@ def run_jobs(settings: Settings, sweeps: tuple[Sweep, ...] = SWEEPS) -> None:
                         if time.monotonic() >= due[sweep.name]:
                             sweep_once(conn, sweep, settings)
                             due[sweep.name] = time.monotonic() + sweep.every_s
+                    with conn.transaction():
+                        heartbeat.beat(
+                            conn, {"host": socket.gethostname(), "pid": os.getpid()}, heartbeat.JOBS
+                        )
                     if not announced:
                         announce_ready()
                         announced = True

@@ -1,5 +1,8 @@
 """Settings: environment variables ``LIANFANG_*``, each typed and described once, here.
 
+What a container's engine lays into ``/run/secrets`` as a file of a variable's name in small letters is read as well: a
+password stands in no environment then.
+
 Nothing is read at import time: ``load_settings()`` reads the environment when it is called, and what needs a setting
 takes ``Settings`` as an argument. ``docs/settings.md`` is made from this file (``lianfang settings --table``) and a
 test holds the two equal.
@@ -14,8 +17,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableSettingError
 
 PREFIX = "LIANFANG_"
+SECRETS = Path("/run/secrets")
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Days = Annotated[int, Field(ge=1)]
@@ -158,9 +163,16 @@ class Settings(BaseSettings):
 
 
 def load_settings(**given: object) -> Settings:
-    """Read the environment; ``given`` values win over it. Raises ``SettingsError`` in plain words."""
+    """Read the environment, then the secrets; ``given`` values win over both. Raises ``SettingsError``, in plain
+    words."""
     try:
-        return Settings(**given)  # type: ignore[arg-type]
+        return Settings(_secrets_dir=SECRETS if SECRETS.is_dir() else None, **given)  # type: ignore[arg-type]
+    except UnreadableSettingError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise SettingsError(
+            f"{error.__cause__.filename} cannot be read ({error.__cause__.strerror}): give this account the right to"
+        ) from error
     except ValidationError as error:
         lines = [
             f"{PREFIX}{str(item['loc'][0]).upper() if item['loc'] else '?'}: {item['msg']} (given: {item['input']!r})"

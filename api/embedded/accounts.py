@@ -88,8 +88,7 @@ def _name(uid: int) -> str:
 def server_account(name: str) -> Account:
     """Who runs a server: ourselves, or when we are root, the existing account ``name``."""
     if os.geteuid() != 0:
-        own = pwd.getpwuid(os.geteuid())
-        return Account(own.pw_name, own.pw_uid, own.pw_gid, switch=False)
+        return Account(_name(os.geteuid()), os.geteuid(), os.getegid(), switch=False)
     try:
         found = pwd.getpwnam(name)
     except KeyError as error:

@@ -1,17 +1,17 @@
-"""Keeps the embedded broker's logins equal to the table ``device_credentials``."""
+"""Keeps a broker's logins equal to the table ``device_credentials``."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import psycopg
 
 from alarms.registry import credentials
 from api.database.pool import DatabaseNotPrepared, connect_async
-from api.embedded.mosquitto import EmbeddedMosquitto
 from api.settings import Settings
 
 CHANNEL = "lianfang_credentials"
@@ -22,13 +22,23 @@ RETRY_S = 1.0
 _HASH = re.compile(r"\$7\$[0-9]+\$[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+")
 
 
+class ReadsLogins(Protocol):
+    """A broker with a password file."""
+
+    def write_credentials(self, devices: Iterable[tuple[str, str]]) -> int:
+        """Write ``(device_id, $7$ hash)`` of each device, and the installation's own logins; how many devices."""
+
+    def reload(self, pid: int) -> None:
+        """Tell the running broker to read them."""
+
+
 class LoginKeeper:
     """Writes the password file when the table changes, and tells the broker to read it."""
 
     def __init__(
         self,
         settings: Settings,
-        mosquitto: EmbeddedMosquitto,
+        mosquitto: ReadsLogins,
         broker_pid: Callable[[], int | None],
         say: Callable[[str], None],
     ) -> None:
@@ -37,6 +47,7 @@ class LoginKeeper:
         self._broker_pid = broker_pid
         self._say = say
         self._written = b""
+        self._devices = 0
 
     async def keep(self) -> None:
         """Run until cancelled. A database that goes away, and a disk that is full, are waited for."""
@@ -54,24 +65,25 @@ class LoginKeeper:
                 fault = str(error)
             await asyncio.sleep(RETRY_S)
 
-    async def write_now(self, conn: psycopg.AsyncConnection) -> None:
-        """Write the table as it is now, unless the file has it already."""
+    async def write_now(self, conn: psycopg.AsyncConnection) -> int:
+        """Write the table as it is now, unless the file has it already; how many devices are let in."""
         rows = await (
             await conn.execute("SELECT device_id, password_line FROM device_credentials ORDER BY device_id")
         ).fetchall()
         digest = hashlib.sha256(repr(rows).encode()).digest()
         if digest == self._written:
-            return
+            return self._devices
         good: list[tuple[str, str]] = []
         bad: list[tuple[str, str]] = []
         for device_id, hashed in rows:
             (good if _is_good(device_id, hashed) else bad).append((device_id, hashed))
         if bad:
             self._say(f"{len(bad)} logins of devices cannot be used by the broker; the first: {bad[0][0]!r}")
-        await asyncio.to_thread(self._mosquitto.write_credentials, good)
+        self._devices = await asyncio.to_thread(self._mosquitto.write_credentials, good)
         if pid := self._broker_pid():
             self._mosquitto.reload(pid)
         self._written = digest
+        return self._devices
 
     async def _follow(self) -> None:
         conn = await connect_async(

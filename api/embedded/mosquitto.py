@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -173,20 +173,22 @@ class EmbeddedMosquitto:
 
         Returns how many devices. A running broker reads it when told (``reload``).
         """
-        lines = [
-            credentials.password_line(
-                name, credentials.hash_password(kept_secret(self.folder / f"{name}.password"))
-            )
-            for name in sorted(credentials.RESERVED_USERNAMES)
-        ]
-        own = len(lines)
-        for device_id, hashed in devices:
-            credentials.check_username(device_id)
-            lines.append(credentials.password_line(device_id, hashed))
+        own = {name: kept_secret(self.folder / f"{name}.password") for name in credentials.RESERVED_USERNAMES}
+        lines = password_lines(own, devices)
         self.account.write(self.folder / "passwords", "\n".join(lines) + "\n")
-        return len(lines) - own
+        return len(lines) - len(own)
 
     @staticmethod
     def reload(pid: int) -> None:
         """Tell the running broker to read logins and rights again; connections stay."""
         os.kill(pid, signal.SIGHUP)
+
+
+def password_lines(own: Mapping[str, str], devices: Iterable[tuple[str, str]]) -> list[str]:
+    """The password file: the installation's own logins with their passwords, then ``(device_id, $7$ hash)`` of each
+    device. Raises ``ValueError`` for a device that may not be called so."""
+    lines = [credentials.password_line(name, credentials.hash_password(own[name])) for name in sorted(own)]
+    for device_id, hashed in devices:
+        credentials.check_username(device_id)
+        lines.append(credentials.password_line(device_id, hashed))
+    return lines

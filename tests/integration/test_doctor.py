@@ -175,6 +175,31 @@ def test_an_intake_that_never_ran_went_silent_or_is_locked_out(settings: Setting
         assert only(doctor.look_at_intake(settings)).what == "was last heard of 60 s ago"
 
 
+def test_jobs_that_never_ran_or_went_silent(settings: Settings) -> None:
+    assert only(doctor.look_at_jobs(settings)).what == "have never run"
+    with connect(settings, "owner", autocommit=True) as owner:
+        heartbeat.beat(owner, {}, heartbeat.JOBS)
+        assert not only(doctor.look_at_jobs(settings)).bad
+        owner.execute("UPDATE heartbeats SET at = now() - interval '10 minutes'")
+        assert only(doctor.look_at_jobs(settings)).what == "were last heard of 600 s ago"
+    assert list(doctor.look_at_jobs(with_(settings, database_url=None))) == []
+
+
+def test_one_thing_is_looked_at_and_the_database_that_it_stands_in(settings: Settings) -> None:
+    assert {one.subject for one in doctor.examine(settings, ["intake"])} == {"database", "intake"}
+    assert {one.subject for one in doctor.examine(settings, ["jobs", "broker"])} == {
+        "database",
+        "broker",
+        "jobs",
+    }
+    away = with_(settings, database_url=f"postgresql://a:b@127.0.0.1:{any_free('127.0.0.1')}/x")
+    assert only(iter(doctor.examine(away, ["intake"]))).bad, "not well because it could not be asked"
+    with pytest.raises(
+        ValueError, match=r"nothing called weather to look at; there are: disk, clock, .*jobs, .*ui"
+    ):
+        doctor.examine(settings, ["weather"])
+
+
 def test_an_intake_is_not_asked_after_without_its_database(tmp_path: Path) -> None:
     """That the database is away is said once."""
     assert list(doctor.look_at_intake(load_settings(var_dir=tmp_path))) == []

@@ -19,7 +19,7 @@ import pytest
 
 from api.database.pool import connect
 from api.embedded import EmbeddedError, endpoints
-from api.embedded.accounts import Account
+from api.embedded.accounts import Account, server_account
 from api.embedded.postgres import EmbeddedPostgres, find_installed
 from api.services import Service, Supervisor
 from api.settings import load_settings
@@ -144,6 +144,15 @@ def test_another_accounts_data_are_left_alone_and_both_are_named(
             said = rf"belongs to the account {owner}, .* would run as {account.name}: .* chown -R {account.name} "
             with pytest.raises(EmbeddedError, match=said):
                 account.require_own(tmp_path)
+
+
+def test_an_account_without_a_name_is_one_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An engine may run a container as any number."""
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    account = server_account("postgres")
+    assert (account.name, account.uid, account.switch) == ("number 54321", 54321, False)
+    account.write(tmp_path / "file", "x")
+    assert (tmp_path / "file").read_text() == "x"
 
 
 def test_started_by_root_it_does_not_run_as_root(folder: Path) -> None:

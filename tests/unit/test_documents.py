@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from alarms.simulator.command import parser
 from api.auth.permissions import PERMISSIONS, ROLES
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +42,15 @@ def test_both_readmes_show_the_same_commands_and_pages() -> None:
 def test_the_first_screen_shows_the_two_commands_in_their_order() -> None:
     first = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:20]
     assert first.index("./run demo") < first.index("./run test")
+
+
+def test_the_simulator_knows_what_the_documents_ask_of_it() -> None:
+    """It is endless for the most part, so no test runs these as they stand: tests/integration/test_simulator_run.py."""
+    text = "\n".join(block for page in PAGES for block in BLOCK.findall(page.read_text(encoding="utf-8")))
+    asked = re.findall(r"^\s*\./run lianfang simulate(.*?)(?:#.*)?$", text, re.MULTILINE)
+    assert len(asked) > 4
+    for words in asked:
+        parser().parse_args(shlex.split(words))
 
 
 def permission_table() -> str:

@@ -1,6 +1,8 @@
 """Settings: read when asked, never at import; documented in one table; wrong ones are named in plain words."""
 
+import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +45,36 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
     assert name in str(caught.value)
     assert said in str(caught.value)
     assert value in str(caught.value)
+
+
+def test_a_secret_of_a_container_is_a_setting_and_the_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(settings, "SECRETS", tmp_path)
+    (tmp_path / "lianfang_database_url").write_text("postgresql://user:hush@host/db\n")
+    (tmp_path / "somebody_elses").write_text("x")
+    assert load_settings().database_url == "postgresql://user:hush@host/db"
+    monkeypatch.setenv("LIANFANG_DATABASE_URL", "postgresql://other@host/db")
+    assert load_settings().database_url == "postgresql://other@host/db"
+    monkeypatch.setattr(settings, "SECRETS", tmp_path / "none")
+    monkeypatch.delenv("LIANFANG_DATABASE_URL")
+    assert load_settings().database_url is None
+
+
+def test_a_secret_that_may_not_be_read_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The engine hands the file over with its owner and mode: another account's is closed to the container's."""
+    monkeypatch.setattr(settings, "SECRETS", tmp_path)
+    (tmp_path / "lianfang_mqtt_url").write_text("mqtt://intake:hush@broker")
+    real = Path.read_text
+
+    def read_text(path: Path, *rest: Any, **named: Any) -> str:
+        if path.parent == tmp_path:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, *rest, **named)
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    with pytest.raises(SettingsError, match=r"lianfang_mqtt_url cannot be read \(Permission denied\)"):
+        load_settings()
 
 
 def test_a_given_secret_is_not_repeated_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

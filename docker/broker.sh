@@ -1,0 +1,36 @@
+#!/bin/sh
+# Runs mosquitto, and tells it to read its logins again whenever `lianfang logins --watch` has written them: that runs in
+# another container and can signal nobody here. POSIX sh, for the image's busybox. Ends as mosquitto ends.
+set -u
+settings=$1
+folder=$2
+
+until [ -s "$folder/version" ]; do
+    echo "waiting for the logins in $folder" >&2
+    sleep 1
+done
+
+trap '' HUP # until mosquitto minds it, it must not die of it
+mosquitto -c "$settings" &
+broker=$!
+trap 'kill -TERM "$broker"' TERM INT
+
+tell() {
+    known=
+    while sleep 1; do
+        read -r version <"$folder/version" || continue
+        [ "$version" = "$known" ] || kill -HUP "$broker" || return
+        known=$version
+    done
+}
+tell &
+teller=$!
+
+# A signal ends `wait` before mosquitto has written its store.
+while :; do
+    wait "$broker"
+    code=$?
+    kill -0 "$broker" 2>/dev/null || break
+done
+kill "$teller" 2>/dev/null
+exit "$code"
