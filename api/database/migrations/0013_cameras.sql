@@ -111,7 +111,7 @@ GRANT SELECT (device_id, message_id), UPDATE (alarm_id) ON evidence TO lianfang_
 -- The worker parses what cameras send: it may touch cameras and pictures, and nothing else.
 GRANT USAGE ON SCHEMA public TO lianfang_video;
 GRANT SELECT (id, device_id, kind, status) ON devices TO lianfang_video;
-GRANT SELECT (device_id, stream_url, state, leased_by, leased_until),
+GRANT SELECT (device_id, stream_url, state, fault, leased_by, leased_until),
       UPDATE (state, state_at, fault, leased_by, leased_until) ON cameras TO lianfang_video;
 GRANT INSERT ON evidence TO lianfang_video;
 
