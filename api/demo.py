@@ -69,7 +69,11 @@ async def run_demo(settings: Settings, say: Say, *, simulator: bool, fresh: bool
     async def load(supervisor: Supervisor) -> None:
         if not supervisor.stopping.is_set() and not is_loaded(settings):
             await load_city(supervisor)
-        if simulator and not supervisor.stopping.is_set():
+        if supervisor.stopping.is_set():
+            return
+        with connect(settings, "owner", application_name="lianfang-demo") as conn:
+            demo_cameras.unplug(conn)
+        if simulator:
             await start_cameras(supervisor)
 
     async def start_cameras(supervisor: Supervisor) -> None:

@@ -69,12 +69,14 @@ def encode(source: Path, coded: Path, width: int, height: int, fps: int, gop: in
                     small = frame.reformat(width, height, "yuv420p")
                     encoder.stdin.write(small.to_ndarray().tobytes())
             _, said = encoder.communicate()
+        if encoder.returncode != 0:
+            words = said.decode(errors="replace").strip().rpartition("\n")[2]
+            raise ClipError(f"the clip could not be encoded: {words}; ./run demo brings GStreamer")
+        half.rename(coded)
     except (OSError, av.FFmpegError) as error:
         raise ClipError(f"the clip could not be encoded: {error}") from error
-    if encoder.returncode != 0:
-        words = said.decode(errors="replace").strip().rpartition("\n")[2]
-        raise ClipError(f"the clip could not be encoded: {words}; ./run demo brings GStreamer")
-    half.rename(coded)
+    finally:
+        half.unlink(missing_ok=True)
 
 
 def rtsp_server(coded: Path, port: int, count: int = len(CAMERAS), fps: int = FPS) -> Service:
@@ -101,6 +103,16 @@ def rtsp_server(coded: Path, port: int, count: int = len(CAMERAS), fps: int = FP
 def free_port() -> int:
     """A port for the RTSP server."""
     return any_free("127.0.0.1")
+
+
+def unplug(conn: psycopg.Connection) -> None:
+    """What an earlier demo's cameras showed is not there any more: nobody is to miss it. ``conn``: as the owner."""
+    with conn.transaction():
+        conn.execute(
+            "UPDATE cameras SET stream_url = NULL, state = 'unknown', fault = NULL WHERE device_id IN"
+            " (SELECT id FROM devices WHERE device_id = ANY (%s))",
+            [[device_id for device_id, *_ in CAMERAS]],
+        )
 
 
 def register(conn: psycopg.Connection, port: int, say: Callable[[str], None]) -> bool:
