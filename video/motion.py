@@ -72,7 +72,11 @@ class Motion:
             return self._learn_anew(picture, differs)
         _, mask = cv2.threshold(mask, 200, 255, cv2.THRESH_BINARY)  # 127 is a shadow
         mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-        return Sight(moving=_largest(mask) >= SMALLEST_PX, share=cv2.countNonZero(mask) / mask.size)
+        differ = cv2.countNonZero(mask)
+        moving = (
+            differ >= SMALLEST_PX and _largest(mask) >= SMALLEST_PX
+        )  # the search costs as much as the rest
+        return Sight(moving=moving, share=differ / mask.size)
 
     def _learn_anew(self, picture: Grey, share: float) -> Sight:
         self._begin()
