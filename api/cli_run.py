@@ -1,4 +1,4 @@
-"""Commands that run things: up, demo, serve, intake, jobs, migrate, backup, restore, simulate, doctor, settings."""
+"""Commands that run things: up, demo, the roles, migrate, backup, restore, simulate, doctor, settings."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ Port = Annotated[int | None, typer.Option(help="Port that HTTP listens on.", min
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (up, serve, intake, jobs, migrate, backup, restore, doctor):
+    for command in (up, serve, intake, jobs, video, migrate, backup, restore, doctor):
         app.command()(command)
     app.command()(logins)
     app.command("settings")(settings_table)
@@ -87,6 +87,17 @@ def jobs() -> None:
     configure_logs(settings, "jobs")
     with plain_errors():
         run_jobs(settings)
+
+
+def video() -> None:
+    """Look through cameras: motion becomes a signal with its picture."""
+    from api.logs import configure_logs
+    from api.video import run_video
+
+    settings = settings_or_exit()
+    configure_logs(settings, "video")
+    with plain_errors():
+        run_video(settings)
 
 
 def migrate() -> None:

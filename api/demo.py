@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from psycopg.rows import tuple_row
 
+from api import demo_cameras
 from api.database.pool import connect
 from api.embedded import endpoints
 from api.held import hold
@@ -18,7 +20,7 @@ from api.services import Service, ServiceError, Supervisor, own_command
 from api.settings import PREFIX, Settings, SettingsError
 from api.up import Say, Up, child_environment, make_var
 
-STATE = ("postgres", "mosquitto", "log", "demo.json", "demo.logins.json", "endpoints.json")
+STATE = ("postgres", "mosquitto", "log", "evidence", "demo.json", "demo.logins.json", "endpoints.json")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,8 +67,27 @@ async def run_demo(settings: Settings, say: Say, *, simulator: bool, fresh: bool
     written = False
 
     async def load(supervisor: Supervisor) -> None:
-        if supervisor.stopping.is_set() or is_loaded(settings):
+        if not supervisor.stopping.is_set() and not is_loaded(settings):
+            await load_city(supervisor)
+        if supervisor.stopping.is_set():
             return
+        with connect(settings, "owner", application_name="lianfang-demo") as conn:
+            demo_cameras.unplug(conn)
+        if simulator:
+            await start_cameras(supervisor)
+
+    async def start_cameras(supervisor: Supervisor) -> None:
+        """Without them the demo goes on, and says so."""
+        port = demo_cameras.free_port()
+        try:
+            clip = await asyncio.to_thread(demo_cameras.prepare_clip, var / "video")
+            await supervisor.start(demo_cameras.rtsp_server(clip, port))
+            with connect(settings, "owner", application_name="lianfang-demo") as conn:
+                demo_cameras.register(conn, port, up.say)
+        except (demo_cameras.ClipError, ServiceError) as error:
+            up.say(f"the demo runs without its cameras: {error}")
+
+    async def load_city(supervisor: Supervisor) -> None:
         up.say(f"loading the demo city with {households:,} households; this is done once")
         code = await supervisor.run_once(
             Service(

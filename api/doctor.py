@@ -300,6 +300,37 @@ def look_at_intake(settings: Settings) -> Iterator[Finding]:
         yield well("intake", f"receives; {heart.stored:,} messages since it started")
 
 
+def look_at_cameras(settings: Settings) -> Iterator[Finding]:
+    """Is every camera looked through, and does each send something?"""
+    try:
+        with connect(settings, "video", application_name="lianfang-doctor", autocommit=True) as conn:
+            rows = conn.cursor(row_factory=tuple_row).execute(_CAMERAS).fetchall()
+    except (DatabaseUnavailable, DatabaseNotPrepared, psycopg.errors.UndefinedTable):
+        return  # what is wrong with the database was said
+    lost = [(name, fault) for name, state, fault, _ in rows if state == "lost"]
+    unread = [name for name, _, _, read in rows if not read]
+    if unread:
+        yield wrong(
+            "cameras",
+            f"nobody looks through {len(unread)} of {len(rows)}, the first: {unread[0]}",
+            f"start `lianfang video` (`lianfang up` does), or raise {PREFIX}VIDEO_CAMERAS or start one more process",
+        )
+    for name, fault in lost[:10]:
+        yield wrong(
+            "cameras",
+            f"{name} sends nothing: {fault}",
+            "is it powered, is its address right, does its password still hold? PUT /api/v1/cameras/... sets them",
+        )
+    if rows and not lost and not unread:
+        yield well("cameras", f"{len(rows)} are looked through")
+
+
+_CAMERAS = """
+SELECT d.device_id, c.state, c.fault, coalesce(c.leased_until > now(), false)
+  FROM cameras c JOIN devices d ON d.id = c.device_id
+ WHERE c.stream_url IS NOT NULL AND d.status IN ('in_service', 'test') ORDER BY d.id"""
+
+
 def look_at_ui(_: Settings) -> Iterator[Finding]:
     """Is the map built?"""
     if UI_INDEX.exists():
@@ -317,6 +348,7 @@ LOOKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     look_at_broker,
     look_at_jobs,
     look_at_intake,
+    look_at_cameras,
     look_at_ui,
 )
 SUBJECTS = {look.__name__.removeprefix("look_at_"): look for look in LOOKS}

@@ -22,6 +22,8 @@ from api import heartbeat
 from api.database.pool import connect
 from api.ready import announce_ready
 from api.settings import Settings
+from video import cameras
+from video.evidence import EVIDENCE, Shelf
 
 log = structlog.get_logger(__name__)
 
@@ -88,10 +90,21 @@ def forget_callers(conn: psycopg.Connection, settings: Settings, now: datetime) 
     ).rowcount
 
 
+def forget_evidence(conn: psycopg.Connection, settings: Settings, now: datetime) -> int:
+    """Pictures whose day has come, or that no alarm asked for: the row and, with it, the file."""
+    kept = timedelta(days=settings.retention_evidence_days)
+    shelf = Shelf(settings.var_dir / EVIDENCE)
+    digests = cameras.forget_pictures(conn, now, kept)
+    for sha256 in digests:
+        shelf.remove(sha256)
+    return len(digests) + shelf.remove_older(kept.total_seconds())
+
+
 SWEEPS = (
     Sweep("make_partitions", 3600, make_partitions),
     Sweep("drop_old_partitions", 3600, drop_old_partitions),
     Sweep("forget_callers", 3600, forget_callers),
+    Sweep("forget_evidence", 3600, forget_evidence),
     Sweep("end_sessions", 300, end_sessions),
     Sweep("forget_message_ids", 600, forget_message_ids),
 )

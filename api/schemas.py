@@ -162,6 +162,27 @@ class SiteHistory(BaseModel):
     last: list[PastIncident]
 
 
+class CameraBrief(BaseModel):
+    """A camera that raised an alarm of an incident, and what it sees of the ground (GeoJSON polygon)."""
+
+    id: int
+    device_id: str
+    name: str
+    state: Literal["unknown", "seeing", "lost"]
+    sector: dict[str, Any] | None
+
+
+class PictureBrief(BaseModel):
+    """A picture of an incident; itself at ``/api/v1/evidence/{sha256}``, against a reason."""
+
+    sha256: str
+    taken_at: datetime
+    width_px: int
+    height_px: int
+    device_id: int
+    camera: str
+
+
 class IncidentCase(Incident):
     """An incident with all that its case shows."""
 
@@ -170,6 +191,8 @@ class IncidentCase(Incident):
     contacts: list[MaskedContact]
     caller: MaskedCaller | None
     devices: list[dict[str, Any]]
+    cameras: list[CameraBrief]
+    pictures: list[PictureBrief]
     history: SiteHistory
 
 

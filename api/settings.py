@@ -115,7 +115,21 @@ class Settings(BaseSettings):
     retention_caller_days: Days = Field(
         30, description="Days after closing that an incident's caller, name and number, is kept."
     )
+    retention_evidence_days: Days = Field(30, description="Days that pictures of cameras are kept.")
     retention_changes_days: Days = Field(7, description="Days that the live feed's changes are kept.")
+
+    video_cameras: int = Field(
+        250,
+        ge=1,
+        le=5000,
+        description="Most cameras that one `video` process reads; start more processes for more.",
+    )
+    video_repeat_s: float = Field(
+        60.0, ge=1, description="Seconds after which motion that goes on is told again, with a new picture."
+    )
+    video_lost_s: float = Field(
+        15.0, ge=1, description="Seconds without a picture after which a camera is lost."
+    )
 
     basemap_pmtiles: Path | None = Field(None, description="PMTiles file to show below the map.")
     tianditu_key: str | None = Field(

@@ -11,8 +11,10 @@ import http.client
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import psycopg
+
 from api.database.migrate import migrate
-from api.database.pool import connect
+from api.database.pool import DatabaseNotPrepared, connect
 from api.embedded import endpoints
 from api.embedded.logins import LoginKeeper
 from api.embedded.mosquitto import EmbeddedMosquitto
@@ -21,6 +23,10 @@ from api.embedded.postgres import EmbeddedPostgres
 from api.held import hold
 from api.services import Service, ServiceError, Supervisor, heard_or_not, own_command
 from api.settings import PREFIX, Settings
+from video.cameras import any_to_read
+
+CAMERAS_LOOK_S = 5.0
+"""How soon the first camera that is given a stream is looked through."""
 
 Say = Callable[[str], None]
 Step = Callable[[Supervisor], Awaitable[None]]
@@ -49,6 +55,7 @@ class Up:
         self._echo = echo
         self._before_roles = before_roles
         self._when_up = when_up
+        self._watcher: asyncio.Task[None] | None = None
         self.postgres = self._embedded_postgres()
         self.mosquitto = self._embedded_mosquitto()
 
@@ -74,10 +81,11 @@ class Up:
                     await _first_of(supervisor.stopping.wait(), keeper)
                 self.say("stopping")
             finally:
-                if keeper is not None:
-                    keeper.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await keeper
+                for task in (keeper, self._watcher):
+                    if task is not None:
+                        task.cancel()
+                        with contextlib.suppress(asyncio.CancelledError):
+                            await task
                 await supervisor.stop()
                 endpoints.withdraw(var)
 
@@ -104,7 +112,7 @@ class Up:
             http=(self.settings.http_host, self.settings.http_port),
             database_url=self.postgres.url if self.postgres else None,
             role_urls=self.postgres.role_urls if self.postgres else {},
-            logins={name: self.mosquitto.login(name) for name in ("intake", "demo", "enrol")}
+            logins={name: self.mosquitto.login(name) for name in ("intake", "demo", "enrol", "video")}
             if self.mosquitto
             else {},
         )
@@ -125,6 +133,19 @@ class Up:
             self.role("jobs"),
             self.role("serve", is_ready=lambda: answers(self.settings)),
         )
+        self._watcher = asyncio.create_task(self._look_when_wanted(supervisor), name="video")
+
+    async def _look_when_wanted(self, supervisor: Supervisor) -> None:
+        """Start the worker that looks when the first camera has a stream: an installation without needs none."""
+        while not supervisor.stopping.is_set():
+            if await asyncio.to_thread(has_cameras, self.settings):
+                try:
+                    await supervisor.start(self.role("video"))
+                except (ServiceError, OSError) as error:
+                    self.say(f"cameras are not looked through: {error}")
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(supervisor.stopping.wait(), CAMERAS_LOOK_S)
 
     def _embedded_postgres(self) -> EmbeddedPostgres | None:
         return None if self.settings.database_url else embedded_postgres(self.settings)
@@ -176,6 +197,15 @@ def migrate_database(settings: Settings) -> list[str]:
     """Bring the database up to date; the labels of what was applied."""
     with connect(settings, None, application_name="lianfang-migrate", autocommit=True) as conn:
         return [one.label for one in migrate(conn)]
+
+
+def has_cameras(settings: Settings) -> bool:
+    """Whether a camera has a stream; a database that is away has none for now."""
+    try:
+        with connect(settings, "owner", application_name="lianfang-cameras") as conn:
+            return any_to_read(conn)
+    except (psycopg.OperationalError, DatabaseNotPrepared):
+        return False
 
 
 def require_http_port(settings: Settings) -> None:

@@ -83,6 +83,12 @@ SELECT id, received_at, raw_id, device_id, site_id, grid_cell, county, township,
        battery_percent, rssi_dbm, text, details::jsonb, judgement, alarm_id
   FROM staged_signals;
 
+-- name: link_pictures
+-- What a camera's picture belongs to. By device and message: no device can claim another's picture.
+UPDATE evidence e SET alarm_id = s.alarm_id
+  FROM staged_signals s
+ WHERE s.alarm_id IS NOT NULL AND e.device_id = s.device_id AND e.message_id = s.message_id;
+
 -- name: update_device_states
 -- What devices said of themselves, each value as it was last told: few messages tell all of them. Ids rise in the order of
 -- arrival, so the largest pair of id and value is the newest: one pass, where an ordered aggregate or window would sort for

@@ -87,6 +87,8 @@ def store(conn: Connection[Any], letters: Sequence[Stored]) -> None:
                     _signal_row(signal_ids.next(), raw_id, message, device, signal, judgement, alarm_id)
                 )
         cur.execute(SQL["store_signals"])
+        if any("picture" in signal.details for _, _, _, signal, _, _ in signals):
+            cur.execute(SQL["link_pictures"])
         cur.execute(SQL["update_device_states"])
 
 

@@ -19,7 +19,7 @@ ITERATIONS = 101
 SALT_BYTES = 12
 HASH_BYTES = 64
 
-RESERVED_USERNAMES = frozenset({"intake", "enrol", "demo"})
+RESERVED_USERNAMES = frozenset({"intake", "enrol", "demo", "video"})
 """The installation's own logins at the broker; no device may be called so."""
 
 _USERNAME = re.compile(r"[A-Za-z0-9_-]{1,64}")

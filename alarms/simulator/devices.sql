@@ -12,6 +12,7 @@ SELECT d.device_id,
   LEFT JOIN devices AS g ON g.id = d.gateway_id
  WHERE d.status IN ('in_service', 'test')
    AND d.kind NOT IN ('loudspeaker', 'siren', 'tracker', 'other')
+   AND NOT (d.kind = 'camera' AND d.gateway_id IS NULL)  -- what it sees, `lianfang video` tells
    AND (%(under)s::text IS NULL OR starts_with(coalesce(d.village, d.township, d.county), %(under)s))
  ORDER BY d.id
  LIMIT %(limit)s;

@@ -19,7 +19,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 FOLDER = Path(__file__).parent / "migrations"
-ROLES = ("lianfang_owner", "lianfang_intake", "lianfang_api")
+ROLES = ("lianfang_owner", "lianfang_intake", "lianfang_api", "lianfang_video")
 EXTENSIONS = ("postgis", "pg_trgm")
 LOCK = 4112000001
 LOCK_TIMEOUT = "10s"
@@ -71,7 +71,7 @@ def pending(conn: psycopg.Connection, folder: Path = FOLDER) -> list[Migration]:
 def migrate(conn: psycopg.Connection, folder: Path = FOLDER) -> list[Migration]:
     """Bring the database up to date and return what was applied.
 
-    ``conn`` is the bare login (no role set) in autocommit. It becomes a member of the three roles, which are made if
+    ``conn`` is the bare login (no role set) in autocommit. It becomes a member of the four roles, which are made if
     they are missing.
     """
     if not conn.autocommit:

@@ -1,8 +1,8 @@
-"""Connections that act as one of the three roles.
+"""Connections that act as one of the four roles.
 
 The login that the URL names only opens the door; what a connection may do is its role: ``owner`` (migrations, loading),
-``intake``, ``api``. With the embedded database the last two have a login each that can be nothing else. The role is set
-in the connection's start-up packet, so that RESET ROLE and DISCARD return to it.
+``intake``, ``api``, ``video``. With the embedded database the last three have a login each that can be nothing else.
+The role is set in the connection's start-up packet, so that RESET ROLE and DISCARD return to it.
 Sessions speak UTC.
 """
 
@@ -18,7 +18,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from api.embedded.endpoints import NotRunning, database_url
 from api.settings import Settings
 
-Role = Literal["owner", "intake", "api"]
+Role = Literal["owner", "intake", "api", "video"]
 
 CONNECT_TIMEOUT_S = 5
 API_STATEMENT_TIMEOUT_S = 15

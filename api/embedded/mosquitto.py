@@ -41,6 +41,12 @@ topic read enrol/#
 topic write lianfang/v1/+/ack
 topic write lianfang/v1/+/command
 
+# What cameras saw: the worker that looks speaks for them.
+user video
+topic write lianfang/v1/+/signal
+topic write lianfang/v1/+/state
+topic read lianfang/v1/+/ack
+
 # Simulator and benchmarks: any device's messages.
 user demo
 topic write lianfang/v1/+/signal
@@ -163,7 +169,7 @@ class EmbeddedMosquitto:
         return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
 
     def login(self, username: str) -> Login:
-        """A login of the installation itself: ``intake``, ``enrol`` or ``demo``."""
+        """A login of the installation itself: ``intake``, ``enrol``, ``video`` or ``demo``."""
         if username not in credentials.RESERVED_USERNAMES:
             raise ValueError(f"{username!r} is no login of the installation")
         return Login(self.local_host, self.port, username, kept_secret(self.folder / f"{username}.password"))

@@ -24,8 +24,8 @@ from api.embedded.secrets import kept_secret
 HOST = "127.0.0.1"
 DATABASE = "lianfang"
 LOGIN = "lianfang"
-"""The owner's: migrations, loading, jobs. It is a member of all three roles."""
-OWN_LOGINS = ("intake", "api")
+"""The owner's: migrations, loading, jobs. It is a member of all four roles."""
+OWN_LOGINS = ("intake", "api", "video")
 """Roles with a login of their own, which is a member of nothing else: no SQL that it is made to run takes another."""
 SUPERUSER = "postgres"
 EXTENSIONS = ("postgis", "pg_trgm")

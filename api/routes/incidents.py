@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from psycopg import Connection
 from pydantic import BaseModel, Field
@@ -32,6 +33,7 @@ from api.inputs import Body, CommonFilters, Id, Line, ObjectId, Reason, Text
 from api.paging import Cursor, Limit, collection, decode_cursor, encode_cursor
 from api.schemas import Incident, IncidentCase, IncidentCollection, ManyDone, Refused
 from gis.model import Position
+from video import cameras
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 READ = documented("signed-out", "not-permitted", "not-found", "wrong-input", "database-away")
@@ -62,9 +64,11 @@ async def get_incident(request: Request, who: Viewer, incident_id: Id) -> Any:
     """One incident with its alarms, timeline, contacts (masked), devices and its site's history."""
     async with transaction(request, who, "incident.read") as conn:
         case = await lists.incident_case(conn, incident_id, datetime.now(UTC))
-    if case is None:
+        seen = {"id": incident_id, "most": cameras.PICTURES_SHOWN}
+        row = await (await conn.execute(cameras.SQL["of_incident"], seen)).fetchone()
+    if case is None or row is None:
         raise Problem("not-found", f"There is no incident {incident_id} in your scope.")
-    return case
+    return case | orjson.loads(row[0])
 
 
 class ReportBody(Body):

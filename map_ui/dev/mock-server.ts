@@ -138,6 +138,8 @@ export function mockServer(): Plugin {
           ...incidents.get(id),
           alarms: [],
           devices: [],
+          cameras: [],
+          pictures: [],
           contacts: [
             { id: 1, name: '王建国', relation: 'owner', call_order: 1, phone_masked: '138****5678' },
           ],

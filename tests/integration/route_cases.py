@@ -45,6 +45,7 @@ ELSEWHERE = {
 I = "/api/v1/incidents/{incident_id}"  # noqa: E741
 D = "/api/v1/devices/{number}"
 S = "/api/v1/sites/{site_id}"
+C = "/api/v1/cameras/{camera_id}"
 U = "/api/v1/users/{user_id}"
 TILE = "/tiles/v{version}/{layer}/{z}/{x}/{y}.mvt"
 
@@ -61,6 +62,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/api/v1/signals"): Case(permission="signal.read", shows="secret words"),
     ("GET", I): Case(permission="incident.read"),
     ("GET", "/api/v1/alarms/{alarm_id}"): Case(permission="incident.read"),
+    ("GET", "/api/v1/evidence/{sha256}"): Case(permission="evidence.read", query={"reason": REASON}),
     # what is done about it
     ("POST", "/api/v1/incidents"): Case(
         permission="incident.open", body={"category": "panic", "site_id": "{site_id}"}, right=201
@@ -114,6 +116,12 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", f"{D}/credentials"): Case(permission="device.write", right=201),
     ("POST", f"{D}/replace"): Case(
         permission="device.write", body={"device_id": "new-2", "reason": REASON}, right=201
+    ),
+    ("GET", "/api/v1/cameras"): Case(permission="camera.read", shows="cam-secret"),
+    ("GET", C): Case(permission="camera.read"),
+    ("PUT", C): Case(
+        permission="camera.write",
+        body={"bearing_deg": 90.0, "view_angle_deg": 60.0, "range_m": 40.0, "stream_url": None},
     ),
     ("POST", f"{D}/retire"): Case(permission="device.write", body={"reason": REASON}, right=409),
     ("POST", f"{S}/retire"): Case(permission="site.write", body={"reason": REASON}, right=409),

@@ -27,6 +27,8 @@ from api.held import hold
 from api.settings import Settings, load_settings
 from tests.integration.servers import Broker
 from tests.integration.serving import Served
+from tests.integration.taking import sees
+from tests.stories import World
 
 
 def only(findings: Iterator[Finding]) -> Finding:
@@ -266,3 +268,22 @@ def test_a_map_that_is_not_built(settings: Settings, tmp_path: Path, monkeypatch
     assert only(doctor.look_at_ui(settings)).bad
     (tmp_path / "index.html").touch()
     assert not only(doctor.look_at_ui(settings)).bad
+
+
+def test_cameras_that_send_nothing_or_that_nobody_reads_are_named(
+    settings: Settings, owner_conn: psycopg.Connection
+) -> None:
+    assert list(doctor.look_at_cameras(settings)) == [], "there are none"
+    world = World(owner_conn)
+    for number in (1, 2):
+        sees(owner_conn, world.device(f"cam-{number}", kind="camera"))
+    assert "nobody looks through 2 of 2, the first: cam-1" in only(doctor.look_at_cameras(settings)).what
+    owner_conn.execute("UPDATE cameras SET leased_by = 'w', leased_until = now() + interval '1 minute'")
+    owner_conn.commit()
+    assert not only(doctor.look_at_cameras(settings)).bad
+    owner_conn.execute(
+        "UPDATE cameras SET state = 'lost', fault = 'it broke off' FROM devices d"
+        " WHERE d.id = cameras.device_id AND d.device_id = 'cam-2'"
+    )
+    owner_conn.commit()
+    assert only(doctor.look_at_cameras(settings)).what == "cam-2 sends nothing: it broke off"

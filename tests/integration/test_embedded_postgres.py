@@ -181,15 +181,16 @@ def test_the_logins_of_intake_and_api_can_be_nothing_else(folder: Path, tmp_path
             logins={},
         )
         migrate_database(settings)
-        for role in ("intake", "api"):
+        for role in ("intake", "api", "video"):
             with connect(settings, role, autocommit=True) as conn:
                 assert conn.execute("SELECT session_user, current_user").fetchone() == (
                     f"lianfang_{role}_login",
                     f"lianfang_{role}",
                 )
-                conn.execute("SELECT last_seq FROM feed_position")
+                own = "cameras" if role == "video" else "feed_position"
+                conn.execute(f"SELECT count(*) FROM {own}".encode())
                 conn.execute("RESET ROLE")
-                other = {"intake": "api", "api": "intake"}[role]
+                other = {"intake": "api", "api": "video", "video": "intake"}[role]
                 for wanted in ("lianfang_owner", "lianfang", f"lianfang_{other}", "postgres"):
                     with pytest.raises(psycopg.errors.InsufficientPrivilege):
                         conn.execute(f"SET ROLE {wanted}".encode())

@@ -20,6 +20,7 @@ from fastapi.routing import APIRoute
 from api import health
 from api.auth.permissions import PERMISSIONS, ROLES
 from api.routes import ROUTERS
+from api.settings import Settings
 from tests.integration.route_cases import (
     CASES,
     COUNTY,
@@ -32,6 +33,7 @@ from tests.integration.route_cases import (
     Case,
 )
 from tests.integration.serving import Served
+from tests.integration.taking import sees, took
 from tests.stories import CITY, NIGHT, VILLAGE, Intake, Seen, World, says, told
 
 
@@ -86,13 +88,14 @@ class Town:
 
 
 @pytest.fixture
-def town(owner_conn: psycopg.Connection, intake_conn: psycopg.Connection) -> Town:
+def town(owner_conn: psycopg.Connection, intake_conn: psycopg.Connection, settings: Settings) -> Town:
     world = World(owner_conn)
     world.village(VILLAGE, PLACE[0] - 0.005, PLACE[1] - 0.005)
     company, other = world.organisation("Secret Ltd"), world.organisation("Other Ltd")
     site = world.site(SECRET, village=VILLAGE, organisation=company)
     owner_conn.execute("UPDATE sites SET position = ST_SetSRID(ST_MakePoint(%s, %s), 4326)", PLACE)
     device = world.device("pir-secret", site=site, village=VILLAGE, organisation=company)
+    camera = world.device("cam-secret", kind="camera", site=site, village=VILLAGE, organisation=company)
     row = owner_conn.execute(
         "INSERT INTO contacts (site_id, name, phone) VALUES (%s, 'Wang', '13812345678') RETURNING id", [site]
     ).fetchone()
@@ -106,6 +109,8 @@ def town(owner_conn: psycopg.Connection, intake_conn: psycopg.Connection) -> Tow
     )
     owner_conn.execute("UPDATE incidents SET caller_name = 'Zhao', caller_phone = '13900001111'")
     seen = Seen(owner_conn)
+    sees(owner_conn, camera)
+    picture = took(owner_conn, settings, camera, seen.alarms[0]["id"])
     world.user("insider", division=TOWNSHIP)
     world.user("city", division=CITY)
     world.user("township", division="411282101000")
@@ -129,6 +134,8 @@ def town(owner_conn: psycopg.Connection, intake_conn: psycopg.Connection) -> Tow
         "site_id": site,
         "contact_id": row[0],
         "number": device,
+        "camera_id": camera,
+        "sha256": picture.sha256,
         "incident_id": seen.incidents[0]["id"],
         "alarm_id": seen.alarms[0]["id"],
         "user_id": user,

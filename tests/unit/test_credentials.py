@@ -45,7 +45,7 @@ def test_a_device_id_may_log_in(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "x" * 65, "a b", "a/b", "a+", "#", "设备", "a:b", "a\n", "intake", "demo", "enrol"]
+    "name", ["", "x" * 65, "a b", "a/b", "a+", "#", "设备", "a:b", "a\n", "intake", "demo", "enrol", "video"]
 )
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="device id"):

@@ -62,6 +62,36 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
+def clip_of(machine: Machine, apt_get: str) -> str:
+    """What `./run demo` says when it brings the clip, with this for apt-get."""
+    machine.program("apt-get", apt_get)
+    machine.program("dpkg-deb", "cat film.tar")
+    function = re.search(r"^bring_clip\(\) \{\n.*?^\}\n", SCRIPT, re.DOTALL | re.MULTILINE)
+    assert function
+    says = 'say() { echo "$*"; }; root=$ROOT; log=$ROOT; '
+    done = machine.run(f"set -eu; {says}{function[0]}bring_clip")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_clip_is_one_file_of_its_package_and_brought_once(machine: Machine) -> None:
+    told = clip_of(
+        machine, "mkdir -p doc/data; echo film >doc/data/vtest.avi; tar -cf film.tar doc; >opencv-doc_1.deb"
+    )
+    assert "could not be brought" not in told
+    assert (machine.root / "var/video/vtest.avi").read_text() == "film\n"
+    assert [file.name for file in (machine.root / "var/video").iterdir()] == ["vtest.avi"]
+    assert clip_of(machine, "exit 1") == "", "it is there"
+
+
+@pytest.mark.parametrize(
+    "apt_get", ["exit 100", "tar -cf film.tar --files-from=/dev/null; >opencv-doc_1.deb"]
+)
+def test_without_the_clip_the_demo_goes_on_and_says_so(machine: Machine, apt_get: str) -> None:
+    assert "the demo goes on without cameras" in clip_of(machine, apt_get)
+    assert list((machine.root / "var/video").iterdir()) == []
+
+
 BRINGS_BOTH = """
 for one in mosquitto postgresql; do touch "$ROOT/etc/init.d/$one" "$ROOT/usr/lib/systemd/system/$one.service"; done
 """

@@ -25,10 +25,20 @@ export class Problem extends Error {
 const TIMEOUT_MS = 20_000;
 
 export async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const response = await answerTo(method, path, 'application/json', body);
+  return response.status === 204 ? (undefined as T) : ((await response.json()) as T);
+}
+
+/** What is no document: a picture. */
+export async function requestBlob(path: string, type: string): Promise<Blob> {
+  return (await answerTo('GET', path, type)).blob();
+}
+
+async function answerTo(method: string, path: string, accept: string, body?: unknown): Promise<Response> {
   const init: RequestInit = {
     method,
     credentials: 'same-origin',
-    headers: { Accept: 'application/json' },
+    headers: { Accept: accept },
     signal: AbortSignal.timeout(TIMEOUT_MS),
   };
   if (body !== undefined) {
@@ -41,8 +51,7 @@ export async function request<T>(method: string, path: string, body?: unknown): 
   } catch (cause) {
     throw new Problem('unreachable', 0, String(cause), '');
   }
-  if (response.status === 204) return undefined as T;
-  if (response.ok) return (await response.json()) as T;
+  if (response.ok) return response;
   throw await problemOf(response);
 }
 

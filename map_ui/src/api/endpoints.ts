@@ -1,7 +1,7 @@
 /** Each thing that the screen asks of the server, by name. */
 import type { Action } from '../model/actions.ts';
 import type { Division, Incident, IncidentDetail, LonLat, Session } from '../model/documents.ts';
-import { Problem, request } from './client.ts';
+import { Problem, request, requestBlob } from './client.ts';
 
 const V1 = '/api/v1';
 
@@ -44,6 +44,10 @@ export const incidentDetail = (id: number): Promise<IncidentDetail> =>
 
 export const act = (id: number, action: Action, body: Record<string, unknown> = {}): Promise<Incident> =>
   request('POST', `${V1}/incidents/${id}/${action}`, body);
+
+/** A picture of an incident, against a reason that the audit log keeps. */
+export const evidence = (sha256: string, reason: string): Promise<Blob> =>
+  requestBlob(`${V1}/evidence/${sha256}?reason=${encodeURIComponent(reason)}`, 'image/jpeg');
 
 export interface ManyResult {
   done: number[];

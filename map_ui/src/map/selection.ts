@@ -3,15 +3,22 @@ import type { Feature } from 'geojson';
 import type { GeoJSONSource, Map as MapLibre } from 'maplibre-gl';
 import { incidentDetail } from '../api/endpoints.ts';
 import type { App } from '../app.ts';
-import type { Incident, LonLat } from '../model/documents.ts';
+import type { CameraView, Incident, LonLat } from '../model/documents.ts';
 import { isUnacknowledged } from '../model/queue.ts';
 import { imageName } from './images.ts';
 import { INCIDENT_LAYERS } from './style.ts';
 
-export function selectionFeatures(incident: Incident, devices: readonly LonLat[]): Feature[] {
+export function selectionFeatures(
+  incident: Incident,
+  devices: readonly LonLat[],
+  cameras: readonly CameraView[] = [],
+): Feature[] {
   const at = incident.position;
   if (at === null) return [];
   const features: Feature[] = [
+    ...cameras.flatMap(({ sector }) =>
+      sector ? [{ type: 'Feature' as const, geometry: sector, properties: { role: 'sector' } }] : [],
+    ),
     {
       type: 'Feature',
       geometry: { type: 'Point', coordinates: [...at] },
@@ -42,6 +49,7 @@ const DIMMED = 0.55;
 export class SelectionLayer {
   #id: number | null = null;
   #devices: readonly LonLat[] = [];
+  #cameras: readonly CameraView[] = [];
 
   constructor(
     private readonly map: MapLibre,
@@ -57,11 +65,12 @@ export class SelectionLayer {
     if (id !== this.#id) {
       this.#id = id;
       this.#devices = [];
+      this.#cameras = [];
       if (id !== null && incident?.position) this.#findDevices(id);
     }
     source.setData({
       type: 'FeatureCollection',
-      features: incident ? selectionFeatures(incident, this.#devices) : [],
+      features: incident ? selectionFeatures(incident, this.#devices, this.#cameras) : [],
     });
     // Counts keep their strength: a plate that lets shapes through cannot be read.
     for (const layer of INCIDENT_LAYERS) {
@@ -76,6 +85,7 @@ export class SelectionLayer {
       (detail) => {
         if (this.#id !== id) return;
         this.#devices = detail.devices.flatMap((device) => (device.position ? [device.position] : []));
+        this.#cameras = detail.cameras;
         this.draw();
       },
       () => {

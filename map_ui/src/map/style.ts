@@ -115,6 +115,13 @@ function layers(palette: Palette): LayerSpecification[] {
       },
     },
     {
+      id: 'sector',
+      type: 'fill',
+      source: 'selection',
+      filter: ['==', ['get', 'role'], 'sector'],
+      paint: { 'fill-color': map.link, 'fill-opacity': 0.18, 'fill-outline-color': map.link },
+    },
+    {
       id: 'link',
       type: 'line',
       source: 'selection',

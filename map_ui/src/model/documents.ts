@@ -154,6 +154,25 @@ export interface Caller {
   phone_masked: string | null;
 }
 
+/** A camera that raised an alarm of the incident, and the part of the ground that it sees. */
+export interface CameraView {
+  id: number;
+  device_id: string;
+  name: string;
+  state: 'unknown' | 'seeing' | 'lost';
+  sector: { type: 'Polygon'; coordinates: [number, number][][] } | null;
+}
+
+/** A picture that a camera took of the incident; itself comes through `evidence`. */
+export interface Picture {
+  sha256: string;
+  taken_at: string;
+  width_px: number;
+  height_px: number;
+  device_id: number;
+  camera: string;
+}
+
 export interface SiteHistory {
   incidents_90d: number;
   false_90d: number;
@@ -167,6 +186,8 @@ export interface IncidentDetail extends Incident {
   contacts: Contact[];
   caller: Caller | null;
   devices: Device[];
+  cameras: CameraView[];
+  pictures: Picture[];
   history: SiteHistory;
 }
 

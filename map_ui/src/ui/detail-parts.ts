@@ -1,21 +1,23 @@
 /** The sections of an incident's detail. */
 import { html, nothing, type TemplateResult } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
 import { revealCaller, revealPhone } from '../api/endpoints.ts';
 import type { App } from '../app.ts';
 import { locale, named, t } from '../i18n/i18n.ts';
-import type { Alarm, Device, Entry, Incident, IncidentDetail } from '../model/documents.ts';
+import type { Alarm, Device, Entry, Incident, IncidentDetail, Picture } from '../model/documents.ts';
 import { divisionName } from '../model/places.ts';
 import { type Reason, reasonsOf } from '../model/reasons.ts';
 import './contact-row.ts';
+import './evidence-picture.ts';
 
 export function detailBody(app: App, incident: Incident, detail: IncidentDetail | null): TemplateResult {
   return html`${where(app, incident)}
   ${
     detail === null
       ? html`<p class="muted waiting" role="status">${t('detail.loading')}</p>`
-      : html`${caller(app, detail)} ${contacts(app, incident, detail)} ${alarms(app, detail.alarms)}
-        ${devices(detail.devices)} ${why(incident, detail)} ${history(app, detail)}
-        ${timeline(app, detail.entries)}`
+      : html`${pictures(app, incident, detail.pictures)} ${caller(app, detail)}
+        ${contacts(app, incident, detail)} ${alarms(app, detail.alarms)} ${devices(detail.devices)}
+        ${why(incident, detail)} ${history(app, detail)} ${timeline(app, detail.entries)}`
   }`;
 }
 
@@ -58,6 +60,40 @@ function where(app: App, incident: Incident): TemplateResult {
       <dt>${t('detail.handler')}</dt>
       <dd>${incident.handler?.name ?? t('detail.nobody')}</dd>
     </dl>
+  </section>`;
+}
+
+/** The newest picture of each camera is looked at once; each earlier one only when it is asked for. */
+function pictures(app: App, incident: Incident, list: readonly Picture[]): TemplateResult | typeof nothing {
+  if (list.length === 0) return nothing;
+  const newest = list.filter((one, n) => list.findIndex((other) => other.device_id === one.device_id) === n);
+  const earlier = list.filter((one) => !newest.includes(one));
+  const reason = incident.state === 'closed' ? null : `incident ${incident.id}`;
+  const row = (picture: Picture, why: string | null) =>
+    html`<li><lf-picture .app=${app} .picture=${picture} .reason=${why}></lf-picture></li>`;
+  return html`<section>
+    <h3>${t('detail.pictures')}</h3>
+    <ul class="pictures">
+      ${repeat(
+        newest,
+        (picture) => picture.device_id,
+        (picture) => row(picture, reason),
+      )}
+    </ul>
+    ${
+      earlier.length > 0
+        ? html`<details>
+            <summary>${t('detail.pictures_earlier', { n: earlier.length })}</summary>
+            <ul class="pictures">
+              ${repeat(
+                earlier,
+                (picture) => picture.sha256,
+                (picture) => row(picture, null),
+              )}
+            </ul>
+          </details>`
+        : nothing
+    }
   </section>`;
 }
 

@@ -86,6 +86,11 @@ export const detailStyles = css`
   .lines li > button {
     justify-self: start;
   }
+  .pictures {
+    display: grid;
+    gap: 10px;
+    padding-top: 4px;
+  }
   .reasons {
     padding-inline-start: 1.2em;
     list-style: disc;

@@ -1,0 +1,246 @@
+"""Cameras to incidents: real RTSP, real MQTT, the real intake, PostGIS; leases; what is lost and comes back."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+
+from api.database.pool import connect
+from api.settings import Settings, load_settings
+from tests.integration.servers import Broker
+from tests.integration.serving import Served, wait_until
+from tests.integration.streaming import RtspServer, made_clip, playing
+from tests.integration.taking import sees
+from tests.integration.test_embedded_mosquitto import Talker
+from tests.integration.test_mqtt_receiver import receiving_from
+from tests.stories import Seen, World
+from video import publish
+from video.cameras import Leases
+from video.evidence import EVIDENCE
+from video.model import Detection, State, What
+from video.publish import Outbox
+from video.watch import Patience
+from video.worker import Options, Worker
+
+QUICK = Options(
+    patience=Patience(repeat=timedelta(seconds=3), still=timedelta(seconds=2), lost=timedelta(seconds=3)),
+    renew_s=0.2,
+)
+Connect = Callable[[], psycopg.Connection[Any]]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_clip(tmp_path_factory.mktemp("clip") / "yard.h264")
+
+
+@pytest.fixture
+def server(clip: Path) -> Iterator[RtspServer]:
+    with playing(clip) as one:
+        yield one
+
+
+@pytest.fixture
+def connect_video(database_url: str) -> Connect:
+    """Opens connections as the worker."""
+    return lambda: connect(load_settings(database_url=database_url), "video", autocommit=True)
+
+
+def login(broker: Broker) -> publish.Broker:
+    one = broker.login("video")
+    return publish.Broker(host=one.host, port=one.port, username=one.username, password=one.password)
+
+
+@contextmanager
+def looking(worker: Worker) -> Iterator[Worker]:
+    """The worker in a thread; what it raises is raised at the end."""
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            worker.run()
+        except BaseException as error:  # noqa: BLE001 - raised again in the test's own thread
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="worker")
+    thread.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        thread.join(40)
+        assert not thread.is_alive(), "the worker does not stop"
+    if errors:
+        raise errors[0]
+
+
+@pytest.fixture
+def camera(owner_conn: psycopg.Connection, server: RtspServer) -> int:
+    world = World(owner_conn)
+    camera = world.device("cam-1", kind="camera", site=world.site("Market square"))
+    owner_conn.execute("UPDATE devices SET name = 'North gate'")
+    sees(owner_conn, camera, stream=server.url())
+    return camera
+
+
+@pytest.mark.timeout(180)
+def test_somebody_in_the_picture_becomes_an_incident_with_the_picture(
+    camera: int,
+    server: RtspServer,
+    fresh_broker: Broker,
+    connect_video: Connect,
+    settings: Settings,
+    served: Served,
+    owner_conn: psycopg.Connection,
+    database_url: str,
+) -> None:
+    seen = Seen(owner_conn)
+    World(owner_conn).user("li")
+    worker = Worker(connect_video, login(fresh_broker), settings.var_dir / EVIDENCE, QUICK)
+    intake: Connect = lambda: connect(load_settings(database_url=database_url), "intake")  # noqa: E731
+    with receiving_from(fresh_broker, intake), looking(worker):
+        wait_until(lambda: seen.count("evidence", "alarm_id IS NOT NULL"), 60, "the picture of an alarm")
+        (alarm,) = seen.alarms
+        assert (alarm["device"], alarm["category"], alarm["active"]) == ("cam-1", "burglary", True)
+        client = served.client(owner_conn, "li")
+        case = client.get(f"/api/v1/incidents/{alarm['incident_id']}").json()
+        picture = case["pictures"][-1]
+        assert (picture["camera"], picture["device_id"]) == ("North gate", camera)
+        assert case["cameras"][0]["sector"]["type"] == "Polygon"
+        answer = client.get(f"/api/v1/evidence/{picture['sha256']}", params={"reason": "incident 1"})
+        assert answer.headers["content-type"] == "image/jpeg"
+        assert answer.headers["cache-control"] == "private, no-store"
+        assert hashlib.sha256(answer.content).hexdigest() == picture["sha256"]
+        wait_until(
+            lambda: seen.count("signals", "qualifier = 'restore' AND judgement = 'restore'"),
+            60,
+            "the end of it",
+        )
+
+        server.kill()
+        wait_until(lambda: seen.count("alarms", "category = 'trouble' AND active"), 60, "the loss")
+        (state,) = seen.rows("SELECT state, fault FROM cameras")
+        wait_until(lambda: seen.rows("SELECT state FROM cameras")[0]["state"] == "lost", 10, "the state")
+        assert "127.0.0.1" not in str(state["fault"])
+        server.start()
+        wait_until(lambda: seen.count("alarms", "category = 'trouble' AND NOT active"), 60, "the recovery")
+        wait_until(lambda: seen.rows("SELECT state FROM cameras")[0]["state"] == "seeing", 10, "the state")
+    assert seen.rows("SELECT leased_by FROM cameras") == [{"leased_by": None}], "given back at the end"
+
+
+def test_a_camera_is_read_by_one_worker_and_a_silent_one_loses_it(
+    camera: int, connect_video: Connect, owner_conn: psycopg.Connection
+) -> None:
+    one, two = Leases("one", 10), Leases("two", 10)
+    with connect_video() as conn:
+        assert [c.device_id for c in one.hold(conn).values()] == ["cam-1"]
+        assert two.hold(conn) == {}
+        assert list(one.hold(conn)) == [camera], "renewed"
+        owner_conn.execute("UPDATE cameras SET leased_until = now() - interval '1 ms'")
+        owner_conn.commit()
+        assert list(two.hold(conn)) == [camera], "after 20 s of silence"
+        assert one.hold(conn) == {}
+        one.set_state(conn, camera, State.LOST, "an old story")
+        assert conn.execute("SELECT state FROM cameras").fetchone() == ("unknown",), "it is not its any more"
+        two.give_back(conn, [camera])
+        assert list(one.hold(conn)) == [camera], "at once"
+
+
+def test_workers_that_ask_at_once_share_without_a_double(
+    connect_video: Connect, owner_conn: psycopg.Connection
+) -> None:
+    world = World(owner_conn)
+    for number in range(12):
+        sees(owner_conn, world.device(f"cam-{number}", kind="camera", site=world.site()))
+    held: dict[str, set[int]] = {}
+
+    def ask(name: str) -> None:
+        with connect_video() as conn:
+            held[name] = set(Leases(name, 5).hold(conn))
+
+    threads = [threading.Thread(target=ask, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(len(cameras) for cameras in held.values()) == len(set().union(*held.values()))
+    assert all(len(cameras) <= 5 for cameras in held.values())
+    with connect_video() as conn:
+        left = sum(len(Leases(name, 5).hold(conn)) for name in "abc")
+    assert left == 12, "all are read when each has asked again"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE devices SET status = 'out_of_service'",
+        "UPDATE devices SET status = 'retired'",
+        "UPDATE cameras SET stream_url = NULL",
+    ],
+)
+def test_what_is_not_to_be_read_is_not_leased(
+    camera: int, connect_video: Connect, owner_conn: psycopg.Connection, change: str
+) -> None:
+    leases = Leases("one", 10)
+    with connect_video() as conn:
+        assert list(leases.hold(conn)) == [camera]
+        owner_conn.execute(change.encode())
+        owner_conn.commit()
+        assert leases.hold(conn) == {}
+
+
+def test_the_worker_can_read_and_write_nothing_else(connect_video: Connect, camera: int) -> None:
+    for statement in (
+        "SELECT * FROM incidents",
+        "SELECT phone FROM contacts",
+        "SELECT password_hash FROM users",
+        "SELECT sha256 FROM evidence",
+        "DELETE FROM evidence",
+        "UPDATE cameras SET stream_url = 'rtsp://elsewhere/'",
+        "INSERT INTO signals (id) VALUES (1)",
+        "UPDATE devices SET status = 'retired'",
+    ):
+        with connect_video() as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute(statement.encode())
+
+
+def test_a_detection_is_sent_again_until_it_is_stored(fresh_broker: Broker) -> None:
+    intake = Talker(fresh_broker.login("intake"))
+    intake.subscribe("lianfang/v1/+/signal")
+    outbox = Outbox(login(fresh_broker), "test", look_s=0.05)
+    outbox.listen_for("cam-1")
+    outbox.start()
+    try:
+        wait_until(lambda: outbox.connected, what="the broker")
+        outbox.put(Detection(id="v-1", device_id="cam-1", what=What.MOTION, at=datetime.now(UTC)))
+        wait_until(lambda: len(intake.heard) >= 2, 20, "it comes again")
+        assert {orjson.loads(payload)["id"] for _, payload in intake.heard} == {"v-1"}
+        intake.client.publish("lianfang/v1/cam-1/ack", b"not json", qos=1)
+        intake.client.publish("lianfang/v1/cam-1/ack", b'{"id": "v-1", "status": "stored"}', qos=1)
+        wait_until(lambda: outbox.waiting == 0, what="the answer")
+    finally:
+        outbox.stop()
+        intake.close()
+
+
+def test_what_cannot_be_sent_is_given_up_after_a_bounded_time_and_number(fresh_broker: Broker) -> None:
+    now = [0.0]
+    outbox = Outbox(login(fresh_broker), "test", clock=lambda: now[0])
+    at = datetime.now(UTC)
+    one = Detection(id="0", device_id="cam-1", what=What.MOTION, at=at)
+    for number in range(publish.MOST_WAITING + 5):
+        outbox.put(replace(one, id=str(number)))
+    assert outbox.waiting == publish.MOST_WAITING
+    now[0] = publish.GIVEN_UP_S + 1
+    outbox._send_due()
+    assert outbox.waiting == 0

@@ -1,0 +1,126 @@
+"""Keyframes out of an RTSP stream: everything is demultiplexed, only keyframe packets are decoded.
+
+Decoding is the cost, not looking: keyframes alone cost a tenth of the whole stream. Every wait has an end, so that a
+camera that stops, freezes or never answers costs one thread a few seconds and nothing else.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+
+import av
+import numpy as np
+from av.codec.context import Flags
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+
+from video.motion import HEIGHT, WIDTH, Grey
+
+OPEN_S = READ_S = 5.0
+"""Longest wait for the answer to a connection, and for the next packet."""
+SILENT = f"nothing came within {READ_S:g} s"
+KEYFRAME_S = 30.0
+"""Longest time between keyframes: a stream without them shows nothing that we could look at."""
+OPTIONS = {"rtsp_transport": "tcp", "allowed_media_types": "video", "analyzeduration": "2000000"}
+
+av.logging.set_level(av.logging.PANIC)  # FFmpeg's own lines would name the address, with its password
+
+
+class StreamError(Exception):
+    """The stream ended or could not be opened; the message says why, without its address."""
+
+
+class Gate:
+    """Lets so many connections a second through: two hundred cameras at once would starve the cores."""
+
+    def __init__(self, per_s: float = 3.0) -> None:
+        self._every_s = 1 / per_s
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def wait(self, stop: threading.Event) -> bool:
+        """Wait for one's turn; False when stopped meanwhile."""
+        with self._lock:
+            turn = max(self._next, time.monotonic())
+            self._next = turn + self._every_s
+        return not stop.wait(max(0.0, turn - time.monotonic()))
+
+
+class Backoff:
+    """How long to wait before the next try: longer each time, and never all cameras at the same moment."""
+
+    def __init__(self, first_s: float = 1.0, most_s: float = 30.0) -> None:
+        self._first_s, self._most_s = first_s, most_s
+        self._s = first_s
+
+    def reset(self) -> None:
+        """It went well."""
+        self._s = self._first_s
+
+    def next_s(self) -> float:
+        """Seconds to wait now."""
+        now = self._s * random.uniform(0.5, 1.5)  # noqa: S311 - nobody gains by guessing it
+        self._s = min(self._s * 2, self._most_s)
+        return now
+
+
+class Small:
+    """Makes the small grey pictures that motion is looked for in; one a camera, for it keeps its scaler."""
+
+    def __init__(self) -> None:
+        self._scaler = VideoReformatter()
+
+    def of(self, frame: VideoFrame) -> Grey:
+        """``uint8 (180, 320)``."""
+        small = self._scaler.reformat(frame, WIDTH, HEIGHT, "gray")
+        return np.ascontiguousarray(small.to_ndarray(), np.uint8)
+
+
+def keyframes(url: str, stop: threading.Event) -> Iterator[VideoFrame]:
+    """The keyframes of a stream as they come, until ``stop``. Raises ``StreamError`` when it ends or falls silent."""
+    began = time.monotonic()
+    try:
+        container = av.open(url, options=OPTIONS, timeout=(OPEN_S, READ_S))
+    except (av.FFmpegError, OSError, ValueError) as error:
+        late = time.monotonic() - began >= OPEN_S  # FFmpeg may call an interrupted answer an invalid one
+        raise StreamError(SILENT if late else _why(error, "it could not be opened")) from None
+    with container:
+        yield from _decoded(container, stop)
+
+
+def _decoded(container: InputContainer, stop: threading.Event) -> Iterator[VideoFrame]:
+    if not container.streams.video:
+        raise StreamError("there is no video in it")
+    stream = container.streams.video[0]
+    codec = stream.codec_context
+    codec.thread_count = 1
+    codec.skip_frame = "NONKEY"
+    codec.flags |= Flags.low_delay  # a keyframe comes out at once, not when the next one goes in
+    last = time.monotonic()
+    try:
+        for packet in container.demux(stream):
+            if stop.is_set():
+                return
+            if time.monotonic() - last > KEYFRAME_S:
+                raise StreamError(f"no keyframe came within {KEYFRAME_S:g} s")
+            if packet.size == 0 or not packet.is_keyframe:
+                continue
+            last = time.monotonic()
+            for frame in packet.decode():
+                if isinstance(frame, VideoFrame):
+                    yield frame
+    except (av.FFmpegError, OSError) as error:
+        raise StreamError(_why(error, "it broke off")) from None
+    raise StreamError("it ended")
+
+
+def _why(error: Exception, what: str) -> str:
+    """FFmpeg's words name the whole address, with its password: only the reason is taken."""
+    if isinstance(error, av.error.ExitError | TimeoutError):
+        return SILENT
+    reason = getattr(error, "strerror", None)
+    return f"{what}: {reason}" if reason else what

@@ -1,0 +1,88 @@
+"""Pictures that are kept: JPEG files under their SHA-256, ``ab/cd/abcd....jpg``, outside the database.
+
+A file is written beside its place, flushed to the disk and renamed, so that what is there is whole. What it shows, when
+and by which camera stands inside it as well (a JPEG comment), so that it speaks for itself when it is taken elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+import uuid
+from datetime import datetime
+from pathlib import Path
+
+from video.model import Picture
+
+EVIDENCE = "evidence"
+"""The folder of pictures below ``var``."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class EvidenceError(Exception):
+    """A file is not there, or not what was written; the message says which."""
+
+
+class Shelf:
+    """The folder of what is kept."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, sha256: str) -> Path:
+        """Where the file of this digest is. Raises ``EvidenceError`` for what is none."""
+        if not _SHA256.fullmatch(sha256):
+            raise EvidenceError(f"{sha256!r} is no SHA-256")
+        return self.folder / sha256[:2] / sha256[2:4] / f"{sha256}.jpg"
+
+    def keep(self, data: bytes, taken_at: datetime, width_px: int, height_px: int) -> Picture:
+        """Write it, whole or not at all; it is on the disk when this returns."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = self.path(sha256)
+        for folder in (self.folder, path.parent.parent, path.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = path.with_name(f".{uuid.uuid4().hex}.new")
+        try:
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+        return Picture(
+            sha256=sha256, bytes=len(data), width_px=width_px, height_px=height_px, taken_at=taken_at
+        )
+
+    def read(self, sha256: str) -> bytes:
+        """The file, proved to be what was written. Raises ``EvidenceError``."""
+        try:
+            data = self.path(sha256).read_bytes()
+        except FileNotFoundError:
+            raise EvidenceError(f"the file of {sha256} is missing") from None
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise EvidenceError(f"the file of {sha256} is not what was written")
+        return data
+
+    def remove(self, sha256: str) -> None:
+        """Delete the file, if it is there."""
+        self.path(sha256).unlink(missing_ok=True)
+
+    def remove_older(self, age_s: float) -> int:
+        """Delete what nobody remembers: files older than anything may be kept, half-written ones; returns how many."""
+        limit = time.time() - age_s
+        old = [path for path in self.folder.glob("*/*/*") if path.stat().st_mtime < limit]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
