@@ -11,6 +11,7 @@ import http.client
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from api.certs import files_of
 from api.database.migrate import migrate
 from api.database.pool import connect
 from api.embedded import endpoints
@@ -179,13 +180,23 @@ def migrate_database(settings: Settings) -> list[str]:
 
 
 def require_http_port(settings: Settings) -> None:
-    """Raise ``ServiceError`` when another program has our port."""
+    """Raise ``ServiceError`` when another program has one of our ports."""
+    _require_https_port(settings)
     if is_free(settings.http_host, settings.http_port):
         return
     holder = who_listens(settings.http_port) or "another program"
     raise ServiceError(
         f"port {settings.http_port} is taken by {holder}: stop it, or choose another port with {PREFIX}HTTP_PORT "
         f"(./run demo --port N)"
+    )
+
+
+def _require_https_port(settings: Settings) -> None:
+    if files_of(settings) is None or is_free(settings.https_host, settings.https_port):
+        return
+    holder = who_listens(settings.https_port) or "another program"
+    raise ServiceError(
+        f"port {settings.https_port} is taken by {holder}: stop it, or choose another with {PREFIX}HTTPS_PORT"
     )
 
 
