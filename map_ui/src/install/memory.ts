@@ -1,25 +1,34 @@
 /** What this phone remembers from one visit to the next: where it was last. No person, no password. */
+import { locale } from '../i18n/i18n.ts';
 import type { LonLat } from '../model/documents.ts';
+import { shortName } from '../model/places.ts';
 import type { Location } from './documents.ts';
 
 const KEY = 'lianfang.install.last';
 
+type Named = Location['tiers'][number];
+
 export interface LastPlace {
-  village: string;
+  village: Named;
   position: LonLat;
+}
+
+/** A division's name as the reader reads it. */
+export function tierName(one: Named): string {
+  return locale.value === 'en' && one.name_latin ? one.name_latin : shortName(one.name);
 }
 
 export function lastPlace(): LastPlace | null {
   try {
     const kept = JSON.parse(localStorage.getItem(KEY) ?? 'null') as LastPlace | null;
-    return kept && typeof kept.village === 'string' && kept.position.length === 2 ? kept : null;
+    return kept && typeof kept.village.name === 'string' && kept.position.length === 2 ? kept : null;
   } catch {
     return null; // kept by another version: as if nothing were kept
   }
 }
 
 export function rememberPlace(location: Location): void {
-  const village = location.tiers.at(-1)?.name;
+  const village = location.tiers.at(-1);
   if (village) localStorage.setItem(KEY, JSON.stringify({ village, position: location.position }));
 }
 

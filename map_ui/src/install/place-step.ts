@@ -8,7 +8,7 @@ import { shared } from '../theme/shared.ts';
 import { devicesInTest, locate } from './api.ts';
 import { parseCoordinates, SYSTEMS, type System } from './coordinates.ts';
 import type { InstalledDevice } from './documents.ts';
-import { lastPlace, rememberPlace } from './memory.ts';
+import { lastPlace, rememberPlace, tierName } from './memory.ts';
 import { StepElement } from './step.ts';
 import { phone } from './styles.ts';
 import './pin-step.ts';
@@ -97,7 +97,7 @@ export class PlaceStep extends StepElement {
       <div class="body">
         <button type="button" class="big" @click=${() => this.app.go('pin')}>
           ${t('install.place.map')}
-          ${last ? html`<br /><span class="muted">${t('install.place.last', { village: last.village })}</span>` : nothing}
+          ${last ? html`<br /><span class="muted">${t('install.place.last', { village: tierName(last.village) })}</span>` : nothing}
         </button>
         <button type="button" class="big" @click=${() => this.app.go('paste')}>
           ${t('install.place.paste')}

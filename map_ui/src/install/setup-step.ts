@@ -97,7 +97,9 @@ export class SetupStep extends StepElement {
         ${setup.values.map(
           ({ name, value }) =>
             html`<dt>${named('install.value', name)}</dt>
-              <dd data-name=${name}>${value}</dd>`,
+              <dd data-name=${name}>
+                ${value === 'on' || value === 'off' ? t(`install.word.${value}`) : value}
+              </dd>`,
         )}
       </dl>
       ${setup.password ? nothing : html`<button type="button" @click=${this.renew}>${t('install.setup.renew')}</button>`}

@@ -4,9 +4,9 @@ import { customElement, state } from 'lit/decorators.js';
 import { t } from '../i18n/i18n.ts';
 import { shared } from '../theme/shared.ts';
 import { addContact, addSite } from './api.ts';
+import { tierName } from './memory.ts';
 import { StepElement } from './step.ts';
 import { phone } from './styles.ts';
-import { tierName } from './where-step.ts';
 
 const KINDS = ['household', 'shop', 'key_site', 'compound', 'market', 'public_place'] as const;
 const RELATIONS = ['owner', 'neighbour', 'manager'] as const;

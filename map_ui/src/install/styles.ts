@@ -39,6 +39,10 @@ export const phone = css`
   button {
     white-space: normal;
   }
+  input,
+  select {
+    background: var(--surface);
+  }
   footer button.primary,
   .big {
     min-height: 56px;

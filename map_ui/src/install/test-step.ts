@@ -95,9 +95,11 @@ export class TestStep extends StepElement {
       <div class="body">
         <p class="note">${left_s > 0 ? t('install.test.left', { age }) : t('install.test.over')}</p>
         ${this.lost ? html`<p class="note bad" role="alert">${t('install.test.lost')}</p>` : nothing}
-        <h2 role="status">
-          ${this.signals.length ? t('install.test.heard', { n: this.signals.length }) : t('install.test.none')}
-        </h2>
+        <div role="status">
+          <h2>
+            ${this.signals.length ? t('install.test.heard', { n: this.signals.length }) : t('install.test.none')}
+          </h2>
+        </div>
         <ul class="signals">
           ${this.signals.map(
             (signal) =>
@@ -115,7 +117,7 @@ export class TestStep extends StepElement {
         <button type="button" @click=${this.more}>${t('install.test.more')}</button>
         <button type="button" @click=${() => this.app.go('setup')}>${t('install.test.setup')}</button>
       </div>
-      ${this.footer(t('install.test.serve'))}
+      ${this.footer(this.signals.length ? t('install.test.serve') : t('install.test.serve_unheard'))}
     </form>`;
   }
 }

@@ -1,17 +1,12 @@
 /** What lies there: the tiers, the grid cell, the neighbours; and which site it is to be. */
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement } from 'lit/decorators.js';
-import { locale, named, t } from '../i18n/i18n.ts';
-import { shortName } from '../model/places.ts';
+import { named, t } from '../i18n/i18n.ts';
 import { shared } from '../theme/shared.ts';
 import type { Location } from './documents.ts';
+import { tierName } from './memory.ts';
 import { StepElement } from './step.ts';
 import { phone } from './styles.ts';
-
-/** A division's name as the reader reads it. */
-export function tierName(one: Location['tiers'][number]): string {
-  return locale.value === 'en' && one.name_latin ? one.name_latin : shortName(one.name);
-}
 
 @customElement('lf-where-step')
 export class WhereStep extends StepElement {
