@@ -76,6 +76,12 @@ class Listening:
             runner.run(self.serve())
         return self.plain.started
 
+    def stop(self) -> None:
+        """Let both finish what they are at, and end."""
+        self.plain.should_exit = True
+        if self._tls is not None:
+            self._tls.should_exit = True
+
     async def serve(self) -> None:
         """Serve both, and show a replaced certificate without a restart."""
         if self._tls is None:
