@@ -104,6 +104,10 @@ class Settings(BaseSettings):
     mqtt_port: Port | None = Field(
         None, description="Port of the embedded broker. Unset: a free one, kept from then on."
     )
+    mqtts_port: Port | None = Field(
+        None,
+        description="Port of the embedded broker that takes TLS, with the certificate of HTTPS. Unset: none does.",
+    )
     mqtt_public_host: str | None = Field(
         None,
         description="Name or address by which devices reach the broker, for the installer's page. Unset: the one that "

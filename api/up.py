@@ -15,13 +15,14 @@ from api.certs import files_of
 from api.database.migrate import migrate
 from api.database.pool import connect
 from api.embedded import endpoints
+from api.embedded.certificate import follow_certificate
 from api.embedded.logins import LoginKeeper
-from api.embedded.mosquitto import EmbeddedMosquitto
+from api.embedded.mosquitto import EmbeddedMosquitto, TlsListener
 from api.embedded.ports import is_free, who_listens
 from api.embedded.postgres import EmbeddedPostgres
 from api.held import hold
 from api.services import Service, ServiceError, Supervisor, heard_or_not, own_command
-from api.settings import PREFIX, Settings
+from api.settings import PREFIX, Settings, SettingsError
 
 Say = Callable[[str], None]
 Step = Callable[[Supervisor], Awaitable[None]]
@@ -116,7 +117,8 @@ class Up:
         if self.mosquitto is None:
             return asyncio.create_task(_forever())
         keeper = LoginKeeper(self.settings, self.mosquitto, lambda: supervisor.pid("mosquitto"), self.say)
-        return asyncio.create_task(keeper.keep(), name="logins")
+        certificate = follow_certificate(self.mosquitto, lambda: supervisor.pid("mosquitto"), self.say)
+        return asyncio.create_task(_together(keeper.keep(), certificate), name="broker")
 
     async def _start_roles(self, supervisor: Supervisor) -> None:
         if supervisor.stopping.is_set():
@@ -140,7 +142,18 @@ class Up:
             receive_maximum=self.settings.intake_receive_maximum,
             queue_bytes=self.settings.mqtt_queue_bytes,
             autosave_s=self.settings.mqtt_autosave_s,
+            tls=_broker_tls(self.settings),
         )
+
+
+def _broker_tls(settings: Settings) -> TlsListener | None:
+    """Where the embedded broker takes TLS. Raises ``SettingsError`` without a certificate."""
+    if settings.mqtts_port is None:
+        return None
+    files = files_of(settings)
+    if files is None:
+        raise SettingsError(f"{PREFIX}MQTTS_PORT needs a certificate: run `lianfang certs` first")
+    return TlsListener(settings.mqtts_port, files.cert, files.key)
 
 
 def embedded_postgres(settings: Settings) -> EmbeddedPostgres:
@@ -228,6 +241,10 @@ async def _first_of(*waits: Awaitable[object]) -> None:
     for task in done:
         task.result()
     tasks[0].cancel()
+
+
+async def _together(*waits: Awaitable[None]) -> None:
+    await asyncio.gather(*waits)
 
 
 async def _forever() -> None:

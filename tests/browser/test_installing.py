@@ -317,6 +317,23 @@ def test_who_talks_and_is_unknown_is_offered_for_adoption(
     assert row == ("test", True, "西屋/红外")
 
 
+def test_a_phone_whose_clock_is_wrong_tests_for_as_long_as_it_says(
+    browse: Browse, served: Served, village: Town
+) -> None:
+    page = open_page(browse, served, village, "zhang")
+    page.clock.install(time=datetime.now(UTC) - timedelta(hours=5))
+    page.reload()
+    page.get_by_role("button", name="Use this phone's position").click()
+    page.get_by_text("Zhao's house").click()
+    page.get_by_role("button", name="Next").click()
+    page.get_by_role("button", name="Save, and begin the test").click()
+    page.get_by_role("button", name="Done: show its signals").click()
+    expect(page.locator("lf-test-step")).to_contain_text("ends by itself in 29:5")
+    left = village.owner.execute("SELECT test_until - now() FROM devices WHERE status = 'test'").fetchone()
+    assert left is not None
+    assert timedelta(minutes=28) < left[0] < timedelta(minutes=31)
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_dispatcher_is_told_what_is_missing(
     browse: Browse, served: Served, village: Town, language: str
@@ -342,4 +359,7 @@ def test_a_password_is_shown_once_and_a_new_one_made_on_demand(
     page.get_by_role("button", name="Done: show its signals").click()
     page.get_by_role("button", name="What to type in").click()
     expect(shown).to_have_text("••••••••")
+    for _ in range(5):  # test, setup, test, setup, and the first screen
+        page.go_back()
+    expect(page.get_by_role("button", name="Paste coordinates")).to_be_visible()
     assert village.owner.execute("SELECT count(*) FROM device_credentials").fetchone() == (1,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import ssl
@@ -15,17 +16,22 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import paho.mqtt.client as mqtt
 import psycopg
 import pytest
 from cryptography import x509
+from paho.mqtt.enums import CallbackAPIVersion
 
 from api import certs, doctor
 from api.auth.passwords import hash_password
+from api.embedded.certificate import follow_certificate
+from api.embedded.mosquitto import EmbeddedMosquitto, TlsListener
 from api.embedded.ports import any_free
 from api.services import ServiceError
 from api.serving import Listening
-from api.settings import Settings
-from api.up import require_http_port
+from api.settings import Settings, SettingsError
+from api.up import Up, require_http_port
+from tests.integration.servers import start
 from tests.integration.serving import wait_until
 from tests.integration.test_up import ROOT, Terminal, port, processes_of, var
 from tests.stories import World
@@ -208,3 +214,57 @@ def test_up_serves_it_and_stops_in_order(var: Path, port: int, tmp_path: Path) -
     finally:
         assert terminal.ctrl_c() == 0, terminal.text
     assert processes_of(var) == {}
+
+
+def test_the_embedded_broker_shows_the_same_certificate_and_its_successor(
+    run_dir: Path, settings: Settings
+) -> None:
+    made = make(settings)
+    files = certs.files_of(settings)
+    assert files is not None
+    folder = run_dir / f"tls-{os.urandom(4).hex()}"
+    folder.mkdir(mode=0o755)
+    tls = TlsListener(any_free("127.0.0.1"), files.cert, files.key)
+    mosquitto = EmbeddedMosquitto(folder / "mosquitto", tls=tls)
+    process = start(mosquitto)
+
+    def broker_shows() -> x509.Certificate:
+        shown = ssl.get_server_certificate(("127.0.0.1", tls.port))
+        return x509.load_pem_x509_certificate(shown.encode())
+
+    async def until_it_shows(successor: x509.Certificate) -> None:
+        follow = asyncio.create_task(follow_certificate(mosquitto, lambda: process.pid, print, look_s=0.05))
+        await asyncio.to_thread(wait_until, lambda: broker_shows() == successor, what="the successor")
+        follow.cancel()
+
+    try:
+        assert broker_shows() == made.server
+        assert (folder / "mosquitto/tls.key").stat().st_mode & 0o777 == 0o600
+        login = mosquitto.login("demo")
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        client.username_pw_set(login.username, login.password)
+        client.tls_set(ca_certs=str(certs.folder_of(settings) / "ca.crt"))
+        heard: list[bool] = []
+        client.on_connect = lambda _c, _d, _f, code, _p: heard.append(not code.is_failure)
+        client.connect("127.0.0.1", tls.port)
+        client.loop_start()
+        wait_until(lambda: heard, what="the broker's answer")
+        assert heard == [True]
+        asyncio.run(until_it_shows(certs.make(files.cert.parent, ["second.example"], certs.utc_now()).server))
+        assert client.is_connected(), "who is connected stays so"
+        client.disconnect()
+        client.loop_stop()
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def test_tls_of_the_broker_needs_a_certificate(settings: Settings) -> None:
+    settings = settings.model_copy(update={"mqtt_url": None, "mqtts_port": 8883})
+    with pytest.raises(SettingsError, match="run `lianfang certs` first"):
+        Up(settings, print)
+    make(settings)
+    mosquitto = Up(settings, print).mosquitto
+    assert mosquitto is not None
+    assert mosquitto.tls is not None
+    assert mosquitto.tls.port == 8883

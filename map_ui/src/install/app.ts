@@ -23,12 +23,26 @@ export class InstallApp extends App {
   readonly step = new Observable<Step>('place');
   readonly job = new Observable<Job>(NOTHING);
 
+  #clockOff_ms = 0;
+
   override async enter(session: Session): Promise<void> {
     suggestLocale(session.user.locale);
+    await this.#readClock();
     this.expired.set(false);
     history.replaceState({ step: 'place' }, '');
     window.addEventListener('popstate', (event) => this.#popped(event));
     this.session.set(session);
+  }
+
+  /** The server's time in ms, to the second: a phone's clock may be wrong, and a test must end all the same. */
+  serverNow(): number {
+    return Date.now() + this.#clockOff_ms;
+  }
+
+  async #readClock(): Promise<void> {
+    const answer = await fetch('/healthz', { cache: 'no-store' });
+    const said = Date.parse(answer.headers.get('Date') ?? '');
+    if (!Number.isNaN(said)) this.#clockOff_ms = said - Date.now();
   }
 
   go(step: Step, change: Partial<Job> = {}): void {
@@ -53,15 +67,15 @@ export class InstallApp extends App {
   #popped(event: PopStateEvent): void {
     const wanted = ((event.state as { step?: Step } | null)?.step ?? 'place') as Step;
     const saved = this.job.value.device !== null;
-    if (saved !== AFTER_SAVING.includes(wanted) || (wanted === 'done' && this.step.value !== 'done')) {
-      if (saved || wanted === 'done') {
-        history.pushState({ step: this.step.value }, '');
-        return;
-      }
-      this.step.set('place');
-      return;
+    if (wanted === 'place') {
+      if (saved) this.job.set(NOTHING);
+      this.step.set(wanted);
+    } else if (saved !== AFTER_SAVING.includes(wanted)) {
+      // What is saved is not saved again, and what is not saved has no test.
+      history.pushState({ step: this.step.value }, '');
+    } else {
+      this.step.set(wanted);
     }
-    this.step.set(wanted);
   }
 }
 

@@ -79,7 +79,9 @@ export class DeviceStep extends StepElement {
         name: this.field(form, 'name'),
         zone: this.field(form, 'zone'),
         site_id: site.id,
-        test_until: new Date(Date.now() + Number(this.field(form, 'minutes')) * 60_000).toISOString(),
+        test_until: new Date(
+          this.app.serverNow() + Number(this.field(form, 'minutes')) * 60_000,
+        ).toISOString(),
       };
       const device =
         this.app.job.value.device ??

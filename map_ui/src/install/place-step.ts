@@ -118,7 +118,7 @@ export class PlaceStep extends StepElement {
       <h2>${t('install.place.in_test')}</h2>
       <ul class="rows">
         ${this.inTest.map((device) => {
-          const over = device.test_until !== null && Date.parse(device.test_until) <= Date.now();
+          const over = device.test_until !== null && Date.parse(device.test_until) <= this.app.serverNow();
           return html`<li>
             <button type="button" @click=${() => this.app.go('test', { device })}>
               ${device.name || device.device_id} · ${named('device', device.kind)}

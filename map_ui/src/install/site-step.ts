@@ -45,7 +45,7 @@ export class SiteStep extends StepElement {
           name: contact,
           phone: number,
           relation: this.field(form, 'relation'),
-          consent_at: consents ? new Date().toISOString() : null,
+          consent_at: consents ? new Date(this.app.serverNow()).toISOString() : null,
         });
       }
       this.app.go('device', { site });

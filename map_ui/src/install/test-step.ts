@@ -17,8 +17,8 @@ const MORE_MS = 30 * 60_000;
 export class TestStep extends StepElement {
   @state() private signals: Signal[] = [];
   @state() private lost = false;
-  @state() private now = Date.now();
-  readonly #since = new Date(Date.now() - LOOK_BACK_MS).toISOString();
+  @state() private now = 0;
+  #since = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   static override styles = [
@@ -46,6 +46,7 @@ export class TestStep extends StepElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    this.#since = new Date(this.app.serverNow() - LOOK_BACK_MS).toISOString();
     void this.ask();
   }
 
@@ -56,7 +57,7 @@ export class TestStep extends StepElement {
 
   private async ask(): Promise<void> {
     const { device } = this.app.job.value;
-    this.now = Date.now();
+    this.now = this.app.serverNow();
     if (device) {
       try {
         this.signals = await signalsSince(device.id, this.#since);
@@ -81,7 +82,7 @@ export class TestStep extends StepElement {
     const { device } = this.app.job.value;
     if (!device) return;
     void this.send(async () => {
-      const again = await setStatus(device.id, 'test', new Date(Date.now() + MORE_MS));
+      const again = await setStatus(device.id, 'test', new Date(this.app.serverNow() + MORE_MS));
       this.app.job.set({ ...this.app.job.value, device: again });
     });
   }
