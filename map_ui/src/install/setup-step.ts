@@ -8,6 +8,9 @@ import type { Setup } from './documents.ts';
 import { StepElement } from './step.ts';
 import { phone } from './styles.ts';
 
+const worded = (value: string): string =>
+  value === 'on' || value === 'off' ? t(`install.word.${value}`) : value;
+
 @customElement('lf-setup-step')
 export class SetupStep extends StepElement {
   @state() private copied = false;
@@ -97,9 +100,7 @@ export class SetupStep extends StepElement {
         ${setup.values.map(
           ({ name, value }) =>
             html`<dt>${named('install.value', name)}</dt>
-              <dd data-name=${name}>
-                ${value === 'on' || value === 'off' ? t(`install.word.${value}`) : value}
-              </dd>`,
+              <dd data-name=${name}>${worded(value)}</dd>`,
         )}
       </dl>
       ${setup.password ? nothing : html`<button type="button" @click=${this.renew}>${t('install.setup.renew')}</button>`}
