@@ -317,6 +317,46 @@ def test_who_talks_and_is_unknown_is_offered_for_adoption(
     assert row == ("test", True, "西屋/红外")
 
 
+def test_what_others_speak_through_is_registered_as_a_gateway(
+    browse: Browse, served: Served, village: Town, fresh_broker: Broker, receiver: Receiver
+) -> None:
+    village.world.user("city", role="installer")
+    page = open_page(browse, served, village, "city")
+    page.get_by_role("button", name="Use this phone's position").click()
+    page.get_by_text("Zhao's house").click()
+    page.get_by_role("button", name="Next").click()
+    protocols = page.get_by_label("Protocol").locator("option")
+    expect(protocols).to_have_text(["Lianfang", "Tasmota", "Shelly Gen 2+"])
+    page.get_by_label("Kind").select_option("gateway")
+    expect(protocols).to_have_text(
+        ["Zigbee2MQTT", "The Things Stack", "ChirpStack", "Frigate", "Shelly Gen 1"]
+    )
+    expect(page.get_by_label("Through a gateway")).to_have_count(0)
+    page.locator("[name=device_id]").fill("zb-gw")
+    page.get_by_role("button", name="Save, and begin the test").click()
+    login = {name: page.locator(f"lf-setup-step dd[data-name={name}]") for name in ("password", "base_topic")}
+    expect(login["base_topic"]).to_have_text("gw/zb-gw/zigbee2mqtt")
+    password = login["password"].inner_text()
+    fresh_broker.add_devices({"zb-gw": password})
+    page.get_by_role("button", name="Done: show its signals").click()
+    gateway = Talker(Login(fresh_broker.host, fresh_broker.port, "zb-gw", password))
+    try:
+        gateway.publish("gw/zb-gw/zigbee2mqtt/院门", b'{"contact": false}')
+        expect(page.locator("lf-test-step")).to_contain_text("Speaks through it and is not registered yet")
+        expect(page.locator("lf-test-step")).to_contain_text("院门")
+        accessible(page)
+        page.get_by_role("button", name="In service without a signal").click()
+        page.get_by_role("button", name="Another device here").click()
+        page.get_by_label("Which one").select_option(index=1)
+        page.locator("[name=device_id]").fill("yard-gate")
+        page.get_by_role("button", name="Save, and begin the test").click()
+        page.get_by_role("button", name="Done: show its signals").click()
+        gateway.publish("gw/zb-gw/zigbee2mqtt/院门", b'{"contact": false}')
+        expect(page.get_by_role("heading", name="1 signal")).to_be_visible()
+    finally:
+        gateway.close()
+
+
 def test_a_phone_whose_clock_is_wrong_tests_for_as_long_as_it_says(
     browse: Browse, served: Served, village: Town
 ) -> None:

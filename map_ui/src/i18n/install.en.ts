@@ -136,6 +136,7 @@ export const installEn: Record<keyof typeof installZh, string> = {
   'install.test.over': 'The test ended by itself: the device rings now.',
   'install.test.none': 'No signal yet',
   'install.test.heard': '{n, one # signal, other # signals}',
+  'install.test.children': 'Speaks through it and is not registered yet',
   'install.test.lost': 'Connection lost: signals may be missing here. Reconnecting by itself.',
   'install.test.more': 'Test 30 minutes more',
   'install.test.setup': 'What to type in',

@@ -127,6 +127,7 @@ export const installZh = {
   'install.test.over': '测试已自动结束，设备现在正式报警。',
   'install.test.none': '还没有收到信号',
   'install.test.heard': '{n, one 收到#个信号, other 收到#个信号}',
+  'install.test.children': '经由它发信号、尚未登记的设备',
   'install.test.lost': '连接断开，信号可能显示不全。正在自动重连。',
   'install.test.more': '再测试30分钟',
   'install.test.setup': '查看填写内容',

@@ -25,16 +25,16 @@ const KINDS = [
   'tracker',
   'other',
 ] as const;
-/** As the makers write them. */
+/** As the makers write them. What others speak through is a gateway: registered as a sensor it would be silent for ever. */
 const PROTOCOLS = [
-  ['lianfang', 'Lianfang'],
-  ['zigbee2mqtt', 'Zigbee2MQTT'],
-  ['tasmota', 'Tasmota'],
-  ['shelly2', 'Shelly Gen 2+'],
-  ['shelly1', 'Shelly Gen 1'],
-  ['frigate', 'Frigate'],
-  ['ttn', 'The Things Stack'],
-  ['chirpstack', 'ChirpStack'],
+  { name: 'lianfang', words: 'Lianfang', gateway: false },
+  { name: 'tasmota', words: 'Tasmota', gateway: false },
+  { name: 'shelly2', words: 'Shelly Gen 2+', gateway: false },
+  { name: 'zigbee2mqtt', words: 'Zigbee2MQTT', gateway: true },
+  { name: 'ttn', words: 'The Things Stack', gateway: true },
+  { name: 'chirpstack', words: 'ChirpStack', gateway: true },
+  { name: 'frigate', words: 'Frigate', gateway: true },
+  { name: 'shelly1', words: 'Shelly Gen 1', gateway: true },
 ] as const;
 const MINUTES = [10, 30, 60, 240] as const;
 const DEVICE_ID = /^[A-Za-z0-9_-]{1,64}$/u;
@@ -118,6 +118,7 @@ export class DeviceStep extends StepElement {
             name="kind"
             @change=${(event: Event) => {
               this.kind = (event.target as HTMLSelectElement).value as (typeof KINDS)[number];
+              if (this.kind === 'gateway') this.gateway = null;
             }}
           >
             ${KINDS.map((kind) => html`<option value=${kind}>${t(`device.${kind}`)}</option>`)}
@@ -184,6 +185,7 @@ export class DeviceStep extends StepElement {
   }
 
   private connection(): TemplateResult {
+    if (this.kind === 'gateway') return this.protocol();
     return html`<label>
         ${t('install.device.gateway')}
         <select
@@ -211,12 +213,16 @@ export class DeviceStep extends StepElement {
               </label>
               ${this.beside('external_id')}
             </div>`
-          : html`<label>
-              ${t('install.device.protocol')}
-              <select name="protocol">
-                ${PROTOCOLS.map(([name, words]) => html`<option value=${name}>${words}</option>`)}
-              </select>
-            </label>`
+          : this.protocol()
       }`;
+  }
+
+  private protocol(): TemplateResult {
+    return html`<label>
+      ${t('install.device.protocol')}
+      <select name="protocol">
+        ${PROTOCOLS.filter((one) => one.gateway === (this.kind === 'gateway')).map(({ name, words }) => html`<option value=${name}>${words}</option>`)}
+      </select>
+    </label>`;
   }
 }

@@ -3,8 +3,8 @@ import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
 import { named, t } from '../i18n/i18n.ts';
 import { shared } from '../theme/shared.ts';
-import { setStatus, signalsSince } from './api.ts';
-import type { Signal } from './documents.ts';
+import { setStatus, signalsSince, unknownDevices } from './api.ts';
+import type { Signal, UnknownDevice } from './documents.ts';
 import { StepElement } from './step.ts';
 import { phone } from './styles.ts';
 
@@ -16,6 +16,8 @@ const MORE_MS = 30 * 60_000;
 @customElement('lf-test-step')
 export class TestStep extends StepElement {
   @state() private signals: Signal[] = [];
+  /** What speaks through this gateway and is not registered yet. */
+  @state() private strangers: UnknownDevice[] = [];
   @state() private lost = false;
   @state() private now = 0;
   #since = '';
@@ -61,6 +63,9 @@ export class TestStep extends StepElement {
     if (device) {
       try {
         this.signals = await signalsSince(device.id, this.#since);
+        if (device.kind === 'gateway') {
+          this.strangers = (await unknownDevices()).filter((one) => one.publisher === device.device_id);
+        }
         this.lost = false;
       } catch {
         this.lost = true; // said on the page; the next second tries again
@@ -115,6 +120,16 @@ export class TestStep extends StepElement {
               </li>`,
           )}
         </ul>
+        ${
+          this.strangers.length > 0
+            ? html`<section>
+                <h2>${t('install.test.children')}</h2>
+                <ul>
+                  ${this.strangers.map((one) => html`<li>${one.child || one.publisher}</li>`)}
+                </ul>
+              </section>`
+            : nothing
+        }
         <button type="button" @click=${this.more}>${t('install.test.more')}</button>
         <button type="button" @click=${() => this.app.go('setup')}>${t('install.test.setup')}</button>
       </div>
