@@ -403,3 +403,13 @@ def test_a_password_is_shown_once_and_a_new_one_made_on_demand(
         page.go_back()
     expect(page.get_by_role("button", name="Paste coordinates")).to_be_visible()
     assert village.owner.execute("SELECT count(*) FROM device_credentials").fetchone() == (1,)
+
+
+def test_an_installer_who_opens_the_map_is_led_to_this_page(
+    browse: Browse, served: Served, village: Town
+) -> None:
+    page = open_page(browse, served, village, "zhang")
+    page.goto(served.url)
+    accessible(page)
+    page.get_by_role("link", name="Install a device").click()
+    expect(page.get_by_role("button", name="Use this phone's position")).to_be_visible()
