@@ -13,7 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from starlette.middleware.gzip import GZipMiddleware
 
-from api import errors, health, static
+from api import errors, health, install_page, static
 from api.auth.attempts import Attempts
 from api.auth.dependencies import Sessions
 from api.database.pool import conninfo
@@ -68,6 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(health.router)
     for router in ROUTERS:
         app.include_router(router)
+    install_page.install(app, settings)
     static.install(app, settings)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.add_middleware(BodyLimit)

@@ -2,7 +2,7 @@
 
 import typer
 
-from api import cli_device, cli_load, cli_run, cli_user
+from api import cli_certs, cli_device, cli_load, cli_run, cli_user
 
 app = typer.Typer(
     name="lianfang",
@@ -13,6 +13,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 cli_run.add_to(app)
+app.command()(cli_certs.certs)
 app.add_typer(cli_load.load_app, name="load")
 app.add_typer(cli_load.grids_app, name="grids")
 app.add_typer(cli_user.app, name="user")

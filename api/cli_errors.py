@@ -40,6 +40,7 @@ def plain_errors() -> Iterator[None]:
     """What can go wrong in the world, in plain words."""
     import psycopg
 
+    from api.certs import CertificateError
     from api.database.migrate import MigrationError
     from api.database.pool import DatabaseNotPrepared, DatabaseUnavailable
     from api.embedded import EmbeddedError
@@ -52,6 +53,7 @@ def plain_errors() -> Iterator[None]:
         yield
     except (
         AlreadyHeld,
+        CertificateError,
         DatabaseNotPrepared,
         DatabaseUnavailable,
         EmbeddedError,

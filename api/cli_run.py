@@ -27,43 +27,31 @@ def up(port: Port = None) -> None:
     """Run everything on this machine: database, broker (embedded unless told otherwise), receiver, API, jobs."""
     import asyncio
 
+    from api.certs import files_of
     from api.up import Up
 
     settings = settings_or_exit(http_port=port)
     with plain_errors():
 
         async def tell(_: object) -> None:
-            say(f"Lianfang is up: {settings.url}   (Ctrl-C stops it)")
+            also = f" and {settings.https_url}" if files_of(settings) else ""
+            say(f"Lianfang is up: {settings.url}{also}   (Ctrl-C stops it)")
 
         asyncio.run(Up(settings, say, echo=True, when_up=tell).run())
 
 
 def serve(port: Port = None) -> None:
     """The HTTP API, the live feed and the map."""
-    import uvicorn
-
     from api.logs import configure_logs
 
     settings = settings_or_exit(http_port=port)
     configure_logs(settings, "serve")
     with plain_errors():
+        from api.serving import Listening
         from api.up import require_http_port
 
         require_http_port(settings)
-        config = uvicorn.Config(
-            "api.app:create_app",
-            factory=True,
-            host=settings.http_host,
-            port=settings.http_port,
-            forwarded_allow_ips=settings.trusted_proxies,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=3,  # the live feed never ends by itself
-            server_header=False,
-        )
-        server = uvicorn.Server(config)
-        server.run()
-        if not server.started:
+        if not Listening(settings).run():
             raise fail("the HTTP server could not start; the lines above say why")
 
 

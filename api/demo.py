@@ -13,6 +13,7 @@ from pathlib import Path
 from psycopg.rows import tuple_row
 
 from api import demo_cameras
+from api.certs import files_of
 from api.database.pool import connect
 from api.embedded import endpoints
 from api.held import hold
@@ -118,6 +119,8 @@ async def run_demo(settings: Settings, say: Say, *, simulator: bool, fresh: bool
             )
         up.say("")
         up.say(f"  The map:  {settings.url}")
+        phone = settings.https_url if files_of(settings) else settings.url
+        up.say(f"  The installer's page for the phone:  {phone}/install")
         up.say("")
         for one in logins:
             up.say(

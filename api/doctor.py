@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 from psycopg.rows import tuple_row
 
-from api import heartbeat
+from api import certs, heartbeat
 from api.database.migrate import MigrationError, pending
 from api.database.pool import DatabaseNotPrepared, DatabaseUnavailable, connect
 from api.embedded import EmbeddedError, endpoints
@@ -177,6 +177,38 @@ def look_at_http(settings: Settings) -> Iterator[Finding]:
         f"port {settings.http_port} is taken by {by}, which is not us or does not answer",
         f"stop it, or choose another port: {PREFIX}HTTP_PORT, or ./run demo --port N",
     )
+
+
+def look_at_certificate(settings: Settings) -> Iterator[Finding]:
+    """Does HTTPS show a certificate that browsers still take? Without one there is no HTTPS, which is no fault."""
+    files = certs.files_of(settings)
+    if files is None:
+        return
+    try:
+        certificate = certs.server_certificate(files)
+    except certs.CertificateError as error:
+        yield wrong("certificate", str(error), "run `lianfang certs`")
+        return
+    now = datetime.now(UTC)
+    until = f"{certificate.not_valid_after_utc.astimezone(settings.zone):%Y-%m-%d}"
+    names = ", ".join(certs.names_of(certificate))
+    if certs.is_due(certificate, now):
+        over = certificate.not_valid_after_utc <= now
+        what = f"{'ended' if over else 'ends'} on {until}: browsers {'refuse' if over else 'will refuse'} it"
+        advice = (
+            "run `lianfang certs`; a running `up` shows the new one within the hour"
+            if files.own
+            else f"put a new one at {files.cert}; a running `up` shows it within the hour"
+        )
+        yield wrong("certificate", what, advice)
+    elif files.own and (ca := certs.own_ca(settings)) is not None and certs.is_due(ca, now):
+        yield wrong(
+            "certificate",
+            f"the own CA ends on {ca.not_valid_after_utc:%Y-%m-%d}",
+            "run `lianfang certs`, and have each phone fetch /install/ca.crt again",
+        )
+    else:
+        yield well("certificate", f"for {names}, valid until {until}")
 
 
 def look_at_database(settings: Settings) -> Iterator[Finding]:
@@ -344,6 +376,7 @@ LOOKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     look_at_clock,
     look_at_programs,
     look_at_http,
+    look_at_certificate,
     look_at_database,
     look_at_broker,
     look_at_jobs,

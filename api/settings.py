@@ -56,6 +56,17 @@ class Settings(BaseSettings):
 
     http_host: str = Field("127.0.0.1", description="Address that HTTP listens on.")
     http_port: Port = Field(8400, description="Port that HTTP listens on.")
+    https_host: str = Field(
+        "127.0.0.1",
+        description="Address that HTTPS listens on, where there is a certificate (`lianfang certs`); `0.0.0.0` lets "
+        "phones in.",
+    )
+    https_port: Port = Field(8443, description="Port that HTTPS listens on.")
+    tls_cert: Path | None = Field(
+        None,
+        description="Certificate (PEM, with its chain) for HTTPS. Unset: the one that `lianfang certs` made.",
+    )
+    tls_key: Path | None = Field(None, description="Its key (PEM).")
     public_url: str | None = Field(
         None,
         description="Address that browsers use, when a proxy stands before the server: `https://map.example`.",
@@ -97,6 +108,15 @@ class Settings(BaseSettings):
     )
     mqtt_port: Port | None = Field(
         None, description="Port of the embedded broker. Unset: a free one, kept from then on."
+    )
+    mqtts_port: Port | None = Field(
+        None,
+        description="Port of the embedded broker that takes TLS, with the certificate of HTTPS. Unset: none does.",
+    )
+    mqtt_public_host: str | None = Field(
+        None,
+        description="Name or address by which devices reach the broker, for the installer's page. Unset: the one that "
+        "the page itself was opened by.",
     )
     mqtt_queue_bytes: int = Field(
         1_073_741_824,
@@ -174,6 +194,12 @@ class Settings(BaseSettings):
             return self.public_url.rstrip("/")
         host = "127.0.0.1" if self.http_host in ("0.0.0.0", "::") else self.http_host  # noqa: S104
         return f"http://[{host}]:{self.http_port}" if ":" in host else f"http://{host}:{self.http_port}"
+
+    @property
+    def https_url(self) -> str:
+        """The address of HTTPS on this machine."""
+        host = "127.0.0.1" if self.https_host in ("0.0.0.0", "::") else self.https_host  # noqa: S104
+        return f"https://[{host}]:{self.https_port}" if ":" in host else f"https://{host}:{self.https_port}"
 
 
 def load_settings(**given: object) -> Settings:

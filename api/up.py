@@ -13,16 +13,18 @@ from pathlib import Path
 
 import psycopg
 
+from api.certs import files_of
 from api.database.migrate import migrate
 from api.database.pool import DatabaseNotPrepared, connect
 from api.embedded import endpoints
+from api.embedded.certificate import follow_certificate
 from api.embedded.logins import LoginKeeper
-from api.embedded.mosquitto import EmbeddedMosquitto
+from api.embedded.mosquitto import EmbeddedMosquitto, TlsListener
 from api.embedded.ports import is_free, who_listens
 from api.embedded.postgres import EmbeddedPostgres
 from api.held import hold
 from api.services import Service, ServiceError, Supervisor, heard_or_not, own_command
-from api.settings import PREFIX, Settings
+from api.settings import PREFIX, Settings, SettingsError
 from video.cameras import any_to_read
 
 CAMERAS_LOOK_S = 5.0
@@ -123,7 +125,8 @@ class Up:
         if self.mosquitto is None:
             return asyncio.create_task(_forever())
         keeper = LoginKeeper(self.settings, self.mosquitto, lambda: supervisor.pid("mosquitto"), self.say)
-        return asyncio.create_task(keeper.keep(), name="logins")
+        certificate = follow_certificate(self.mosquitto, lambda: supervisor.pid("mosquitto"), self.say)
+        return asyncio.create_task(_together(keeper.keep(), certificate), name="broker")
 
     async def _start_roles(self, supervisor: Supervisor) -> None:
         if supervisor.stopping.is_set():
@@ -160,7 +163,18 @@ class Up:
             receive_maximum=self.settings.intake_receive_maximum,
             queue_bytes=self.settings.mqtt_queue_bytes,
             autosave_s=self.settings.mqtt_autosave_s,
+            tls=_broker_tls(self.settings),
         )
+
+
+def _broker_tls(settings: Settings) -> TlsListener | None:
+    """Where the embedded broker takes TLS. Raises ``SettingsError`` without a certificate."""
+    if settings.mqtts_port is None:
+        return None
+    files = files_of(settings)
+    if files is None:
+        raise SettingsError(f"{PREFIX}MQTTS_PORT needs a certificate: run `lianfang certs` first")
+    return TlsListener(settings.mqtts_port, files.cert, files.key)
 
 
 def embedded_postgres(settings: Settings) -> EmbeddedPostgres:
@@ -209,13 +223,23 @@ def has_cameras(settings: Settings) -> bool:
 
 
 def require_http_port(settings: Settings) -> None:
-    """Raise ``ServiceError`` when another program has our port."""
+    """Raise ``ServiceError`` when another program has one of our ports."""
+    _require_https_port(settings)
     if is_free(settings.http_host, settings.http_port):
         return
     holder = who_listens(settings.http_port) or "another program"
     raise ServiceError(
         f"port {settings.http_port} is taken by {holder}: stop it, or choose another port with {PREFIX}HTTP_PORT "
         f"(./run demo --port N)"
+    )
+
+
+def _require_https_port(settings: Settings) -> None:
+    if files_of(settings) is None or is_free(settings.https_host, settings.https_port):
+        return
+    holder = who_listens(settings.https_port) or "another program"
+    raise ServiceError(
+        f"port {settings.https_port} is taken by {holder}: stop it, or choose another with {PREFIX}HTTPS_PORT"
     )
 
 
@@ -247,6 +271,10 @@ async def _first_of(*waits: Awaitable[object]) -> None:
     for task in done:
         task.result()
     tasks[0].cancel()
+
+
+async def _together(*waits: Awaitable[None]) -> None:
+    await asyncio.gather(*waits)
 
 
 async def _forever() -> None:

@@ -26,6 +26,16 @@ SELECT id, version, device_id, kind, name, zone, protocol, organisation_id, gate
 -- name: by_name
 SELECT id FROM devices WHERE device_id = %(device_id)s;
 
+-- name: for_setup
+-- What has to be known to tell what to type into a device.
+SELECT json_build_object(
+           'device_id', d.device_id, 'protocol', d.protocol, 'external_id', d.external_id,
+           'through', CASE WHEN g.id IS NOT NULL
+                           THEN json_build_object('id', g.id, 'device_id', g.device_id, 'name', g.name) END,
+           'login_issued', EXISTS (SELECT FROM device_credentials c WHERE c.device_id = d.device_id))
+  FROM devices d LEFT JOIN devices g ON g.id = d.gateway_id
+ WHERE d.id = %(id)s;
+
 -- name: site_is_there
 SELECT 1 FROM sites WHERE id = %(id)s AND retired_at IS NULL;
 

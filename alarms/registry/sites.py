@@ -118,7 +118,7 @@ def add_contact(conn: Connection[Any], site_id: int, values: Mapping[str, Any], 
     _lock(conn, site_id, None)
     with conn.cursor(row_factory=scalar_row) as cursor:
         contact_id: int | None = cursor.execute(
-            SQL["insert_contact"], {"site_id": site_id, **values}
+            SQL["insert_contact"], {"site_id": site_id, **_consent(values, actor), **values}
         ).fetchone()
     assert contact_id is not None
     audit.write(conn, actor, "contact.add", f"contact/{contact_id}", details={"site_id": site_id})
@@ -133,7 +133,7 @@ def change_contact(
         before = cursor.execute(SQL["lock_contact"], {"site_id": site_id, "id": contact_id}).fetchone()
     if before is None:
         raise _no_contact(site_id, contact_id)
-    conn.execute(SQL["update_contact"], before | dict(values))
+    conn.execute(SQL["update_contact"], before | dict(values) | _consent(values, actor))
     if "phone" in values:
         conn.execute(SQL["update_phone"], {"id": contact_id, "phone": values["phone"]})
     audit.write(conn, actor, "contact.change", f"contact/{contact_id}", details={"changed": sorted(values)})
@@ -202,6 +202,13 @@ def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
     columns["address"] = columns["address"] or ""
     columns["unit"] = columns["unit"] or ""
     return columns
+
+
+def _consent(values: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
+    """Who recorded that the contact agrees: who says so now. Nothing where nothing is said of it."""
+    if "consent_at" not in values:
+        return {}
+    return {"consent_by_user": actor.user_id if values["consent_at"] is not None else None}
 
 
 def _no_contact(site_id: int, contact_id: int) -> NotInScopeError:

@@ -70,26 +70,33 @@ UPDATE layer_versions SET version = version + 1 WHERE layer = 'sites';
 
 -- name: contacts
 -- Whom to call, masked.
-SELECT json_build_object('id', id, 'name', name, 'relation', relation, 'call_order', call_order,
-                         'phone_masked', phone_masked)::text
-  FROM contacts WHERE site_id = %(id)s ORDER BY call_order, id;
+SELECT json_build_object('id', c.id, 'name', c.name, 'relation', c.relation, 'call_order', c.call_order,
+                         'phone_masked', c.phone_masked, 'consent_at', c.consent_at,
+                         'consent_by', CASE WHEN u.id IS NOT NULL
+                                            THEN json_build_object('id', u.id, 'name', u.display_name) END)::text
+  FROM contacts c LEFT JOIN users u ON u.id = c.consent_by_user
+ WHERE c.site_id = %(id)s ORDER BY c.call_order, c.id;
 
 -- name: contact
-SELECT json_build_object('id', id, 'name', name, 'relation', relation, 'call_order', call_order,
-                         'phone_masked', phone_masked)::text
-  FROM contacts WHERE site_id = %(site_id)s AND id = %(id)s;
+SELECT json_build_object('id', c.id, 'name', c.name, 'relation', c.relation, 'call_order', c.call_order,
+                         'phone_masked', c.phone_masked, 'consent_at', c.consent_at,
+                         'consent_by', CASE WHEN u.id IS NOT NULL
+                                            THEN json_build_object('id', u.id, 'name', u.display_name) END)::text
+  FROM contacts c LEFT JOIN users u ON u.id = c.consent_by_user
+ WHERE c.site_id = %(site_id)s AND c.id = %(id)s;
 
 -- name: insert_contact
-INSERT INTO contacts (site_id, name, phone, relation, call_order, consent_at)
-VALUES (%(site_id)s, %(name)s, %(phone)s, %(relation)s, %(call_order)s, %(consent_at)s)
+INSERT INTO contacts (site_id, name, phone, relation, call_order, consent_at, consent_by_user)
+VALUES (%(site_id)s, %(name)s, %(phone)s, %(relation)s, %(call_order)s, %(consent_at)s, %(consent_by_user)s)
 RETURNING id;
 
 -- name: lock_contact
-SELECT id, site_id, name, relation, call_order, consent_at
+SELECT id, site_id, name, relation, call_order, consent_at, consent_by_user
   FROM contacts WHERE site_id = %(site_id)s AND id = %(id)s FOR UPDATE;
 
 -- name: update_contact
-UPDATE contacts SET name = %(name)s, relation = %(relation)s, call_order = %(call_order)s, consent_at = %(consent_at)s
+UPDATE contacts SET name = %(name)s, relation = %(relation)s, call_order = %(call_order)s, consent_at = %(consent_at)s,
+                    consent_by_user = %(consent_by_user)s
  WHERE id = %(id)s;
 
 -- name: update_phone

@@ -74,6 +74,15 @@ class Login:
     tls: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class TlsListener:
+    """A second port that takes TLS only, with this certificate and key (PEM)."""
+
+    port: int
+    cert: Path
+    key: Path
+
+
 class EmbeddedMosquitto:
     """One embedded broker."""
 
@@ -91,6 +100,7 @@ class EmbeddedMosquitto:
         receive_maximum: int = 2000,
         queue_bytes: int = 1_073_741_824,
         autosave_s: int = AUTOSAVE_S,
+        tls: TlsListener | None = None,
     ) -> None:
         self.folder = folder
         self.host = host
@@ -98,6 +108,7 @@ class EmbeddedMosquitto:
         self._receive_maximum = receive_maximum
         self._queue_bytes = queue_bytes
         self._autosave_s = autosave_s
+        self.tls = tls
         self.account: Account = server_account("mosquitto")
         self.port = 0
 
@@ -120,6 +131,11 @@ class EmbeddedMosquitto:
             raise EmbeddedError(
                 f"the port {self.port} for the embedded broker is taken by another program: "
                 f"choose another with LIANFANG_MQTT_PORT, or unset it"
+            )
+        if self.tls is not None and not is_free(self.host, self.tls.port):
+            raise EmbeddedError(
+                f"the port {self.tls.port} for the embedded broker's TLS is taken by another program: "
+                f"choose another with LIANFANG_MQTTS_PORT, or unset it"
             )
         if not (self.folder / "passwords").exists():
             self.write_credentials([])
@@ -145,7 +161,27 @@ class EmbeddedMosquitto:
             "log_type notice",
             "connection_messages false",
         ]
+        if self.tls is not None:
+            self.copy_certificate()
+            settings += [
+                f"listener {self.tls.port} {self.host}",
+                f"certfile {self.folder / 'tls.crt'}",
+                f"keyfile {self.folder / 'tls.key'}",
+                "tls_version tlsv1.2",  # and later
+            ]
         self.account.write(Path(self._settings_file), "\n".join(settings) + "\n")
+
+    def copy_certificate(self) -> bool:
+        """Take over the certificate where the broker's account can read it; whether it was another one before."""
+        if self.tls is None:
+            return False
+        copy = self.folder / "tls.crt"
+        text = self.tls.cert.read_text(encoding="ascii")
+        if copy.exists() and copy.read_text(encoding="ascii") == text:
+            return False
+        self.account.write(self.folder / "tls.key", self.tls.key.read_text(encoding="ascii"))
+        self.account.write(copy, text)
+        return True
 
     def command(self) -> list[str]:
         """What to start."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -11,7 +12,7 @@ from alarms.registry import sites
 from api.auth.dependencies import Reader, require
 from api.inputs import Body, Id, Line, Moment, Reason
 from api.routes.registering import WRITE, actor_of, left_out, registering
-from api.schemas import MaskedContact
+from api.schemas import MaskedContact, Person
 
 router = APIRouter(prefix="/api/v1/sites", tags=["registry"])
 
@@ -41,6 +42,13 @@ class ContactPatch(Body):
     consent_at: Moment | None = None
 
 
+class Contact(MaskedContact):
+    """Whom to call, with the consent: when this person agreed to be called, and who recorded it."""
+
+    consent_at: datetime | None
+    consent_by: Person | None
+
+
 class RevealBody(Body):
     """Why the number is needed; it goes into the audit log."""
 
@@ -53,7 +61,7 @@ class Phone(BaseModel):
     phone: str
 
 
-@router.post("/{site_id}/contacts", status_code=201, response_model=MaskedContact, responses=WRITE)
+@router.post("/{site_id}/contacts", status_code=201, response_model=Contact, responses=WRITE)
 def add_contact(request: Request, who: Writer, site_id: Id, body: ContactBody) -> Response:
     """Add somebody to call."""
     with registering(request, who, "site.write") as conn:
@@ -64,7 +72,7 @@ def add_contact(request: Request, who: Writer, site_id: Id, body: ContactBody) -
     return Response(row[0], 201, headers, media_type="application/json")
 
 
-@router.patch("/{site_id}/contacts/{contact_id}", response_model=MaskedContact, responses=WRITE)
+@router.patch("/{site_id}/contacts/{contact_id}", response_model=Contact, responses=WRITE)
 def change_contact(
     request: Request, who: Writer, site_id: Id, contact_id: Id, body: ContactPatch
 ) -> Response:

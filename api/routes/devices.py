@@ -72,6 +72,7 @@ class DeviceBody(Body):
     external_id: ExternalId | None = None
     position: AnyPosition | None = None
     division: DeclaredDivision | None = None
+    test_until: Moment | None = Field(None, description="In test until then, from the first moment on")
 
 
 class DevicePatch(Body):
@@ -168,10 +169,16 @@ def register_device(request: Request, who: Writer, body: DeviceBody) -> Response
         raise _wrong(
             "external_id", "a gateway's child has both gateway_id and external_id, others have neither"
         )
-    values = body.model_dump(exclude={"position", "division"})
+    values = body.model_dump(exclude={"position", "division", "test_until"})
+    now = datetime.now(UTC)
+    check_test_until(body.test_until, now)
     new = NewDevice(**values, placing=placing_of(body.position, body.division))
     with registering(request, who, "device.write") as conn:
-        number = devices.register(conn, new, actor_of(who), datetime.now(UTC))
+        number = devices.register(conn, new, actor_of(who), now)
+        if body.test_until is not None:
+            devices.set_status(
+                conn, number, DeviceStatus.TEST, body.test_until, "registered for a test", actor_of(who), now
+            )
         return _document(conn, number, 201)
 
 
@@ -241,8 +248,8 @@ def retire_device(request: Request, who: Writer, number: Id, body: RetireBody) -
 def set_status(request: Request, who: Writer, number: Id, body: StatusBody) -> Response:
     """In service, in test for a while, or out of service."""
     now = datetime.now(UTC)
-    if body.status == "test" and (body.test_until is None or not now < body.test_until <= now + LONGEST_TEST):
-        raise _wrong("test_until", "a time within the next 7 days, when the test ends by itself")
+    if body.status == "test":
+        check_test_until(body.test_until or now, now)
     if body.status != "test" and body.test_until is not None:
         raise _wrong("test_until", "only a test has an end: leave it out")
     with registering(request, who, "device.write") as conn:
@@ -265,6 +272,12 @@ def _document(conn: Connection[Any], number: int, status: int = 200) -> Response
     assert row is not None
     headers = {"Location": f"/api/v1/devices/{number}"} if status == 201 else None
     return Response(row[0], status, headers, media_type="application/json")
+
+
+def check_test_until(test_until: datetime | None, now: datetime) -> None:
+    """Raise a problem unless a test that is asked for ends soon enough."""
+    if test_until is not None and not now < test_until <= now + LONGEST_TEST:
+        raise _wrong("test_until", "a time within the next 7 days, when the test ends by itself")
 
 
 def _wrong(field: str, right: str) -> Problem:

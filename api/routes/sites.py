@@ -15,6 +15,7 @@ from api.auth.dependencies import Reader, require, transaction
 from api.errors import Problem
 from api.inputs import Body, DivisionFilter, Id, Line, ObjectId, QueryText, Reason
 from api.paging import BboxText, Cursor, Limit, collection, decode_cursor, encode_cursor, parse_bbox
+from api.routes.contacts import Contact
 from api.routes.registering import (
     READ,
     WRITE,
@@ -27,7 +28,7 @@ from api.routes.registering import (
     placing_of,
     registering,
 )
-from api.schemas import Link, MaskedContact, Point
+from api.schemas import Link, Point
 from gis.model import SiteKind
 
 router = APIRouter(prefix="/api/v1/sites", tags=["registry"])
@@ -80,7 +81,7 @@ class Site(SiteProperties):
 class SiteDetail(Site):
     """A site and whom to call there."""
 
-    contacts: list[MaskedContact]
+    contacts: list[Contact]
 
 
 class SiteFeature(BaseModel):

@@ -9,11 +9,13 @@ import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
+from alarms.model import DeviceStatus
 from alarms.registry import devices
 from alarms.registry.devices import NewDevice
 from api.auth.dependencies import Reader, require, transaction
-from api.inputs import Body, Line, ObjectId
+from api.inputs import Body, Line, Moment, ObjectId
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor, next_links
+from api.routes.devices import check_test_until
 from api.routes.registering import (
     READ,
     WRITE,
@@ -65,6 +67,7 @@ class AdoptBody(Body):
     organisation_id: ObjectId | None = None
     position: AnyPosition | None = None
     division: DeclaredDivision | None = None
+    test_until: Moment | None = Field(None, description="In test until then, from the first moment on")
 
 
 @router.get("", response_model=UnknownPage, responses=READ)
@@ -81,11 +84,16 @@ async def list_unknown(request: Request, who: Viewer, limit: Limit = 100, cursor
 @router.post("/adopt", status_code=201, response_model=Device, responses=WRITE)
 def adopt_device(request: Request, who: Writer, body: AdoptBody) -> Response:
     """Register it; its next message is a signal. Answers the device."""
-    values = body.model_dump(exclude={"publisher", "child", "position", "division"})
+    now = datetime.now(UTC)
+    check_test_until(body.test_until, now)
+    values = body.model_dump(exclude={"publisher", "child", "position", "division", "test_until"})
     new = NewDevice(**values, placing=placing_of(body.position, body.division))
     with registering(request, who, "device.write") as conn:
-        now = datetime.now(UTC)
         number = devices.adopt(conn, body.publisher, body.child, new, actor_of(who), now)
+        if body.test_until is not None:
+            devices.set_status(
+                conn, number, DeviceStatus.TEST, body.test_until, "adopted for a test", actor_of(who), now
+            )
         row = conn.execute(devices.SQL["document"], {"id": number}).fetchone()
     assert row is not None
     headers = {"Location": f"/api/v1/devices/{number}"}

@@ -114,6 +114,11 @@ CASES: dict[tuple[str, str], Case] = {
         permission="device.write", body={"status": "out_of_service", "reason": REASON}
     ),
     ("POST", f"{D}/credentials"): Case(permission="device.write", right=201),
+    ("GET", f"{D}/setup"): Case(permission="device.write"),
+    ("POST", f"{D}/setup"): Case(permission="device.write", right=201),
+    ("GET", "/api/v1/locate"): Case(
+        permission="site.write", query={"lon": PLACE[0], "lat": PLACE[1]}, shows=SECRET
+    ),
     ("POST", f"{D}/replace"): Case(
         permission="device.write", body={"device_id": "new-2", "reason": REASON}, right=201
     ),

@@ -35,9 +35,9 @@ READY_S = 60.0
 class Terminal:
     """A command in a terminal of its own: what it printed, and Ctrl-C."""
 
-    def __init__(self, *arguments: str, var: Path, port: int) -> None:
+    def __init__(self, *arguments: str, var: Path, port: int, **also: str) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("LIANFANG_")}
-        environment |= {"LIANFANG_VAR_DIR": str(var), "LIANFANG_HTTP_PORT": str(port)}
+        environment |= {"LIANFANG_VAR_DIR": str(var), "LIANFANG_HTTP_PORT": str(port)} | also
         self.process = subprocess.Popen(
             [sys.executable, "-m", "api.cli", *arguments],
             cwd=ROOT,

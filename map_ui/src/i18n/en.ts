@@ -1,7 +1,9 @@
 /** English. The type holds the keys equal to the Chinese ones. */
+import { installEn } from './install.en.ts';
 import type { zh } from './zh.ts';
 
 export const en: Record<keyof typeof zh, string> = {
+  ...installEn,
   'app.name': 'Lianfang',
   'app.title': 'Lianfang alarm map',
   'skip.queue': 'Skip to the queue',

@@ -1,5 +1,8 @@
 /** Chinese: the catalogue that defines the keys. */
+import { installZh } from './install.zh.ts';
+
 export const zh = {
+  ...installZh,
   'app.name': '联防',
   'app.title': '联防警情地图',
   'skip.queue': '跳到警情列表',

@@ -13,10 +13,11 @@ export const themeChoice = new Observable<ThemeChoice>('auto');
 
 const sheet = new CSSStyleSheet();
 
-export function startTheme(): void {
+/** `fallback`: for who has not chosen; a phone page in sunlight begins light. */
+export function startTheme(fallback: ThemeChoice = 'auto'): void {
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
   const kept = localStorage.getItem(KEY);
-  if (kept === 'dark' || kept === 'light') themeChoice.set(kept);
+  themeChoice.set(kept === 'dark' || kept === 'light' ? kept : fallback);
   darkness.addEventListener('change', apply);
   apply();
 }
@@ -51,5 +52,5 @@ html,body{height:100%;margin:0}
 body{background:var(--ground);color:var(--text);
  font:14px/1.4 system-ui,"Noto Sans CJK SC","Noto Sans SC","PingFang SC","Microsoft YaHei",sans-serif;
  font-variant-numeric:tabular-nums;text-autospace:normal;-webkit-text-size-adjust:100%}
-lf-app{display:block;height:100dvh;overflow:hidden}
+lf-app,lf-install{display:block;height:100dvh;overflow:hidden}
 `;

@@ -1,5 +1,5 @@
 /** Signed in, and nothing to see: says whom to ask. */
-import { css, html, type TemplateResult } from 'lit';
+import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement } from 'lit/decorators.js';
 import { t } from '../i18n/i18n.ts';
 import { shared } from '../theme/shared.ts';
@@ -22,6 +22,9 @@ export class NoPermission extends AppElement {
       h1 {
         font-size: 22px;
       }
+      a {
+        color: var(--accent);
+      }
     `,
   ];
 
@@ -29,6 +32,7 @@ export class NoPermission extends AppElement {
     return html`<main>
       <h1>${t('nopermission.title')}</h1>
       <p>${t('nopermission.text', { name: this.app.session.value?.user.display_name ?? '' })}</p>
+      ${this.app.session.value?.may['device.write'] ? html`<p><a href="/install">${t('install.title')}</a></p>` : nothing}
       <p><button @click=${() => this.app.leave()}>${t('session.sign_out')}</button></p>
     </main>`;
   }

@@ -1,0 +1,19 @@
+/** Coordinates as people paste them. What they mean, and whether they can be right, is the server's to say. */
+import type { LonLat } from '../model/documents.ts';
+
+export const SYSTEMS = ['WGS84', 'GCJ-02', 'BD-09'] as const;
+export type System = (typeof SYSTEMS)[number];
+
+const NUMBER = /[-+]?\d{1,3}(?:\.\d+)?/gu;
+const ALLOWED = /^[\s\d.,;:，；：、+\-°()（）[\]a-z经纬度东北]*$/iu;
+
+/** Longitude first; null where the text does not hold exactly two numbers. Pairs that can only be swapped are put right. */
+export function parseCoordinates(text: string): LonLat | null {
+  if (!ALLOWED.test(text)) return null;
+  const numbers = text.match(NUMBER)?.map(Number) ?? [];
+  const [first, second] = numbers;
+  if (numbers.length !== 2 || first === undefined || second === undefined) return null;
+  // In China no latitude reaches 73 and no longitude is below it, and phone maps put the latitude first as often as not.
+  const swapped = Math.abs(first) < 60 && second >= 73 && second <= 136;
+  return swapped ? [second, first] : [first, second];
+}
