@@ -110,6 +110,9 @@ class Settings(BaseSettings):
     retention_caller_days: Days = Field(
         30, description="Days after closing that an incident's caller, name and number, is kept."
     )
+    retention_searches_days: Days = Field(
+        7, description="Days that the pages and files of an investigator's search can be had."
+    )
     retention_changes_days: Days = Field(7, description="Days that the live feed's changes are kept.")
 
     basemap_pmtiles: Path | None = Field(None, description="PMTiles file to show below the map.")
