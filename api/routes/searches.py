@@ -183,8 +183,12 @@ async def get_found_incident(request: Request, who: Investigator, search_id: Id,
         200: {
             "description": "The file",
             "content": {
-                media_type: {"schema": {"type": "string", "format": "binary"}}
-                for media_type in export.MEDIA_TYPES.values()
+                media_type: {
+                    "schema": {"type": "object"}
+                    if kind == "geojson"
+                    else {"type": "string", "format": "binary"}
+                }
+                for kind, media_type in export.MEDIA_TYPES.items()
             },
         }
     },

@@ -55,6 +55,10 @@ export const topLineStyles = css`
     background: var(--surface);
     color: var(--text);
   }
+  header > a {
+    color: var(--accent);
+    padding: 8px 4px;
+  }
   .counts {
     font-size: 16px;
     opacity: 1;

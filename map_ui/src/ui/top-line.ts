@@ -49,6 +49,7 @@ export class TopLine extends AppElement {
         <b>${t('top.new', { n: unacknowledged })}</b><span aria-hidden="true"> · </span
         ><span>${t('top.open', { n: open })}</span>
       </button>
+      ${app.session.value?.may['history.search'] === true ? html`<a href="/history">${t('history.to_history')}</a>` : nothing}
       ${this.linkState()} ${this.soundState()}
       <time class="clock">${app.clock.second(app.now.value)}</time>
       <button
