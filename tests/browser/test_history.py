@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
+from api.auth.dependencies import COOKIE
 from tests.browser.conftest import DESKTOP, PHONE, Browse, Watched
 from tests.browser.test_screens import VARIANTS, accessible
 from tests.browser.town import COUNTY, HASHED, OTHER_VILLAGE, PASSWORD, Town
@@ -55,8 +56,16 @@ def open_history(
 
     def open_page(user: str = "zhao", watched: Watched | None = None, **how: Any) -> Page:
         where = watched or browse(**how)
-        cookie = {"name": "lianfang_session", "value": served.token(owner_conn, user), "url": where.host}
-        where.context.add_cookies([{**cookie, "sameSite": "Strict"}])  # type: ignore[list-item]
+        where.context.add_cookies(
+            [
+                {
+                    "name": COOKIE,
+                    "value": served.token(owner_conn, user),
+                    "url": where.host,
+                    "sameSite": "Strict",
+                }
+            ]
+        )
         page = where.context.new_page()
         page.goto(f"{where.host}/history")
         return page
