@@ -35,6 +35,8 @@ MEDIA_TYPES: dict[Format, str] = {
 }
 SUFFIXES: dict[Format, str] = {"geojson": "geojson", "gpkg": "gpkg", "csv": "zip", "xlsx": "xlsx"}
 CHUNK = 5000
+MOST_IN_CELL = 32_000
+"""A cell of a spreadsheet holds 32,767 characters, and openpyxl cuts off the rest without a word."""
 _LON, _LAT = (next(n for n, column in enumerate(COLUMNS) if column.name == name) for name in ("lon", "lat"))
 
 
@@ -189,11 +191,10 @@ def _xlsx(path: Path, rows: Rows, about: About) -> None:
     def one(sheet: Any, value: Value) -> Any:
         match value:
             case str():
-                return text(sheet, value)
+                # (a cell of its own costs many times what a plain value does)
+                return text(sheet, value) if _is_touchy(value) else printable(value)
             case datetime():
-                cell = WriteOnlyCell(sheet, value.astimezone(about.zone).replace(tzinfo=None))
-                cell.number_format = "yyyy-mm-dd hh:mm:ss"
-                return cell
+                return value.astimezone(about.zone).replace(tzinfo=None)
         return value
 
     sheet = book.create_sheet("incidents")
@@ -206,8 +207,15 @@ def _xlsx(path: Path, rows: Rows, about: About) -> None:
     said = book.create_sheet("about")
     said.column_dimensions["A"].width, said.column_dimensions["B"].width = 16, 100
     for name, value in about.lines():
-        said.append([name, text(said, value)])
+        # what does not fit one cell goes on in the next: an area of many points is longer
+        for start in range(0, len(value) or 1, MOST_IN_CELL):
+            said.append([name, text(said, value[start : start + MOST_IN_CELL])])
     book.save(path)
+
+
+def _is_touchy(text: str) -> bool:
+    """Whether a spreadsheet could take this text for a formula, an error or a number."""
+    return harmless(text) != text or text.startswith("#") or text.isdigit()
 
 
 def _letter(n: int) -> str:

@@ -97,7 +97,7 @@ def describe(query: Query, language: Language, zone: tzinfo, division_name: str 
     parts: list[str] = []
     if query.area is not None:
         west, south, east, north = query.area.bounds
-        points = int(shapely.get_num_coordinates(query.area))
+        points = _corners(query.area)
         parts.append(says["area"].format(points=points, west=west, east=east, south=south, north=north))
     if query.division is not None:
         name = f"{division_name} {query.division}" if division_name else query.division
@@ -119,3 +119,9 @@ def describe(query: Query, language: Language, zone: tzinfo, division_name: str 
     if query.text is not None:
         parts.append(says["text"].format(text=query.text))
     return says["join"].join(parts) or says["all"]
+
+
+def _corners(area: shapely.Polygon | shapely.MultiPolygon) -> int:
+    """As many as somebody drew: the last point of a ring is its first once more."""
+    rings = int(shapely.get_num_interior_rings(shapely.get_parts(area)).sum()) + len(shapely.get_parts(area))
+    return int(shapely.get_num_coordinates(area)) - rings

@@ -42,7 +42,7 @@ Rings = Annotated[list[Ring], Field(min_length=1, max_length=100)]
 Clock = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 Some = Field(max_length=20)
 
-EXPORT_WAIT_S = 20.0
+EXPORT_WAIT_S = 60.0
 _exporting = threading.BoundedSemaphore(1)
 """One file at a time in a process: it takes a connection and a core for seconds."""
 

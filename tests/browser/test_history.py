@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
-from api.auth.dependencies import COOKIE
+from api.auth.dependencies import COOKIE, Sessions
 from tests.browser.conftest import DESKTOP, PHONE, Browse, Watched
 from tests.browser.test_screens import VARIANTS, accessible
 from tests.browser.town import COUNTY, HASHED, OTHER_VILLAGE, PASSWORD, Town
@@ -155,7 +155,7 @@ def test_an_area_drawn_by_clicks_finds_what_lies_in_it(open_history: OpenHistory
     ask(page)
     expect(page.locator("lf-results tbody tr")).to_have_count(1)
     assert "王家大院" in rows(page)[0]
-    expect(page.locator("lf-results .asked")).to_contain_text("in an area of 5 points")
+    expect(page.locator("lf-results .asked")).to_contain_text("in an area of 4 points")
     page.get_by_role("button", name="Remove the area").click()
     expect(page.locator("lf-search-form")).to_contain_text("No area: everywhere")
 
@@ -295,6 +295,8 @@ def test_an_investigator_who_signs_in_lands_here(
     assert page.url == f"{served.url}/history"
     page.get_by_role("link", name="Alarm map").click()
     expect(page.locator("lf-queue li")).to_have_count(3)
+    if size == PHONE:
+        page.locator("lf-top-line .who").click()
     page.get_by_role("link", name="Search the past").click()
     expect(page.get_by_label("Purpose (required)")).to_be_visible()
 
@@ -306,3 +308,20 @@ def test_a_dispatcher_is_told_whom_to_ask(open_history: OpenHistory) -> None:
     page.get_by_role("link", name="Alarm map").click()
     expect(page.locator("lf-queue li")).to_have_count(3)
     expect(page.get_by_role("link", name="Search the past")).to_have_count(0)
+
+
+def test_a_session_that_is_over_leads_to_the_sign_in_page(
+    open_history: OpenHistory, past: Town, served: Served
+) -> None:
+    page = open_history()
+    expect(page.get_by_label("Purpose (required)")).to_be_visible()
+    past.owner.execute("DELETE FROM sessions")
+    past.owner.commit()
+    served.app.state.sessions = Sessions()  # it would be remembered for a few seconds
+    ask(page)
+    expect(page.get_by_text("Your session has ended. Please sign in again.")).to_be_visible()
+    page.get_by_label("User name").fill("zhao")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Purpose (required)")).to_be_visible()
+    assert page.url == f"{served.url}/history"

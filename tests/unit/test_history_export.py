@@ -6,6 +6,7 @@ import csv
 import io
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -205,6 +206,23 @@ def test_a_file_without_rows_is_whole(tmp_path: Path, kind: export.Format) -> No
             assert read_csv(path) == [[column.name for column in table.COLUMNS]]
         case "xlsx":
             assert openpyxl.load_workbook(path)["incidents"].max_row == 1
+
+
+def test_a_question_of_many_points_is_whole_in_a_spreadsheet(tmp_path: Path) -> None:
+    ring = [[111 + n / 1e7, 34 + n / 1e7] for n in range(2000)]
+    about = replace(ABOUT, query={"area": {"type": "Polygon", "coordinates": [ring]}})
+    export.write("xlsx", tmp_path / "f.xlsx", iter([]), about)
+    lines = list(openpyxl.load_workbook(tmp_path / "f.xlsx")["about"].iter_rows(values_only=True))
+    assert orjson.loads("".join(str(text) for name, text in lines if name == "query")) == about.query
+
+
+@pytest.mark.parametrize("text", ["#N/A", "#REF!", "000123", "1E5", "３月"])
+def test_what_looks_like_a_number_or_an_error_is_text(tmp_path: Path, text: str) -> None:
+    sheet = openpyxl.load_workbook(written("xlsx", tmp_path / "f.xlsx", DOCUMENT | {"title": text}))[
+        "incidents"
+    ]
+    cell = sheet.cell(2, [column.name for column in table.COLUMNS].index("title") + 1)
+    assert (cell.value, cell.data_type) == (text, "s")
 
 
 def test_what_tables_say_of_themselves_is_harmless_too(tmp_path: Path) -> None:

@@ -163,6 +163,11 @@ def test_a_question_in_words() -> None:
         "在灵宝市 411282000000；自2026-03-03 00:00:00+08:00起；"
     )
     assert words.describe(Query(), "en", ZONE) == "all incidents"
+    hole = [[111.1, 34.1], [111.2, 34.1], [111.2, 34.2], [111.1, 34.1]]
+    drawn = Query(area=query.area({"type": "Polygon", "coordinates": [SQUARE, hole]}))
+    assert words.describe(drawn, "en", ZONE) == (
+        "in an area of 7 points, 111.00000 to 111.50000 E, 34.00000 to 34.50000 N"
+    )
 
 
 def test_a_time_that_ends_before_it_begins_is_refused() -> None:

@@ -42,6 +42,7 @@ const LIVE_ONLY = /^(count-|urgent-|link)/u;
 export class HistoryMap extends AppElement {
   declare app: HistoryApp;
   @state() private failed = false;
+  @state() private tilesFailed = false;
   @query('.map') private container!: HTMLElement;
   #map: MapLibre | null = null;
   #unwatch: (() => void)[] = [];
@@ -97,6 +98,9 @@ export class HistoryMap extends AppElement {
     map.getCanvas().setAttribute('aria-label', t('history.map'));
     map.getCanvas().addEventListener('keydown', (event) => this.key(event));
     map.on('style.load', () => this.filled(session));
+    map.on('error', () => {
+      this.tilesFailed = true;
+    });
     map.on('resize', () => this.keepChosenInView());
     map.on('click', (event) => void this.clicked(event));
     map.on('dblclick', (event) => {
@@ -289,6 +293,7 @@ export class HistoryMap extends AppElement {
       ${this.failed ? html`<p class="failed" role="alert">${t('history.map_failed')}</p>` : nothing}
       <div class="corner top-left">
         ${app.drawing.value ? html`<p class="note strong" role="status">${t('history.drawing')}</p>` : nothing}
+        ${this.tilesFailed ? html`<p class="note" role="status">${t('map.tiles_failed')}</p>` : nothing}
         ${app.areaProblem.value ? html`<p class="note" role="alert">${t('history.crosses')}</p>` : nothing}
       </div>
       <div class="corner top-right buttons">

@@ -127,10 +127,13 @@ export class HistoryShell extends AppElement {
         }
       }
       @media (max-width: 700px) {
+        :host {
+          overflow: auto;
+        }
         .frame,
         .frame.with-case {
           display: block;
-          overflow: auto;
+          height: auto;
         }
         header {
           position: sticky;

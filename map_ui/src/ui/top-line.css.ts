@@ -55,9 +55,12 @@ export const topLineStyles = css`
     background: var(--surface);
     color: var(--text);
   }
-  header > a {
+  a {
     color: var(--accent);
     padding: 8px 4px;
+  }
+  .menu a {
+    display: none;
   }
   .counts {
     font-size: 16px;
@@ -136,6 +139,12 @@ export const topLineStyles = css`
       display: none;
     }
     nav.shown {
+      display: block;
+    }
+    header > a {
+      display: none;
+    }
+    .menu a {
       display: block;
     }
     .sound .words {
