@@ -46,6 +46,7 @@ KINDS: dict[str, Kind] = {
     "changed-meanwhile": Kind(409, "Changed meanwhile"),
     "conflict": Kind(409, "It exists already, or is still needed"),
     "too-large": Kind(413, "Too large"),
+    "too-many-rows": Kind(422, "Too many rows for one file"),
     "wrong-input": Kind(422, "Wrong input"),
     "too-many-attempts": Kind(429, "Too many attempts"),
     "took-too-long": Kind(503, "The answer took too long"),

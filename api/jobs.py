@@ -100,11 +100,17 @@ def forget_evidence(conn: psycopg.Connection, settings: Settings, now: datetime)
     return len(digests) + shelf.remove_older(kept.total_seconds())
 
 
+def forget_searches(conn: psycopg.Connection, _: Settings, now: datetime) -> int:
+    """Investigators' searches that are over; the audit log keeps what was asked."""
+    return conn.execute("DELETE FROM searches WHERE expires_at < %s", [now]).rowcount
+
+
 SWEEPS = (
     Sweep("make_partitions", 3600, make_partitions),
     Sweep("drop_old_partitions", 3600, drop_old_partitions),
     Sweep("forget_callers", 3600, forget_callers),
     Sweep("forget_evidence", 3600, forget_evidence),
+    Sweep("forget_searches", 3600, forget_searches),
     Sweep("end_sessions", 300, end_sessions),
     Sweep("forget_message_ids", 600, forget_message_ids),
 )

@@ -136,6 +136,9 @@ class Settings(BaseSettings):
         30, description="Days after closing that an incident's caller, name and number, is kept."
     )
     retention_evidence_days: Days = Field(30, description="Days that pictures of cameras are kept.")
+    retention_searches_days: Days = Field(
+        7, description="Days that the pages and files of an investigator's search can be had."
+    )
     retention_changes_days: Days = Field(7, description="Days that the live feed's changes are kept.")
 
     video_cameras: int = Field(

@@ -38,6 +38,13 @@ def install(app: FastAPI, settings: Settings, dist: Path = DIST) -> None:
             return HTMLResponse(NOT_BUILT, 503)
         return FileResponse(page, headers={"Cache-Control": "no-cache"})
 
+    @app.get("/history", include_in_schema=False)
+    async def history() -> Response:
+        page = dist / "history.html"
+        if not page.is_file():
+            return HTMLResponse(NOT_BUILT, 503)
+        return FileResponse(page, headers={"Cache-Control": "no-cache"})
+
     @app.get("/basemap.pmtiles", include_in_schema=False)
     async def basemap() -> Response:
         if settings.basemap_pmtiles is None or not settings.basemap_pmtiles.is_file():

@@ -14,7 +14,7 @@ export default defineConfig({
     chunkSizeWarningLimit: 1500,
     // A data: address would need an exception in the content security policy.
     assetsInlineLimit: 0,
-    rolldownOptions: { input: ['index.html', 'install.html'] },
+    rolldownOptions: { input: ['index.html', 'install.html', 'history.html'] },
   },
   worker: { format: 'es' },
   server: {

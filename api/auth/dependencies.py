@@ -158,9 +158,13 @@ async def transaction(
 
 
 @contextmanager
-def sync_transaction(request: Request, who: Reader, permission: str) -> Iterator[Connection[Any]]:
+def sync_transaction(
+    request: Request, who: Reader, permission: str, *, snapshot: bool = False
+) -> Iterator[Connection[Any]]:
     """The same for code that runs in a thread: actions, which share the ledger with the intake."""
     pool: Pool = request.app.state.sync_pool
     with pool.connection() as conn, conn.transaction():
+        if snapshot:
+            conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         conn.execute("SELECT begin_scope(%s, %s)", (who.user_id, list(PERMISSIONS[permission])))
         yield conn

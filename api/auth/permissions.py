@@ -22,6 +22,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "incident.close": _DESK,
     "incident.reopen": _DESK,
     "caller.reveal": _DESK,
+    "history.search": ("investigator", "admin"),
     "signal.read": ("dispatcher", "installer", "investigator", "admin"),
     "site.read": _ALL_BUT_AUDITOR,
     "site.write": ("installer", "admin"),

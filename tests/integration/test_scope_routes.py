@@ -139,6 +139,7 @@ def town(owner_conn: psycopg.Connection, intake_conn: psycopg.Connection, settin
         "incident_id": seen.incidents[0]["id"],
         "alarm_id": seen.alarms[0]["id"],
         "user_id": user,
+        "search_id": 1,
         "grant_id": grant[0],
         "organisation_id": company,
         "code": COUNTY,

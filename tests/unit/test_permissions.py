@@ -26,7 +26,7 @@ def test_the_document_shows_the_table() -> None:
 
 def test_every_permission_is_used_and_every_used_one_exists() -> None:
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "api" / "routes").glob("*.py"))
-    used = set(re.findall(r'"((?:division|incident|caller|signal|site|contact|device|camera|evidence|message|'
+    used = set(re.findall(r'"((?:division|incident|caller|history|signal|site|contact|device|camera|evidence|message|'
                           r'organisation|user|audit)\.[a-z-]+)"', code))  # fmt: skip
     assert used == set(PERMISSIONS)
 

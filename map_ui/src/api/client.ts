@@ -80,6 +80,8 @@ export function explain(problem: unknown): string {
 
 const PLAIN_WORDS = {
   unreachable: 'problem.unreachable',
+  '/problems/too-many-rows': 'problem.too_many_rows',
+  '/problems/took-too-long': 'problem.took_too_long',
   '/problems/wrong-state': 'problem.wrong_state',
   '/problems/changed-meanwhile': 'problem.changed_meanwhile',
 } as Record<string, Parameters<typeof t>[0] | undefined>;

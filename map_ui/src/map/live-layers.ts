@@ -115,16 +115,7 @@ export class LiveLayers {
 
   /** The names of the divisions, in the reader's language. */
   names(locale: Locale): void {
-    const { places } = this.now();
-    const features: Feature[] = [...places.all].flatMap((division) =>
-      division.label_point === null
-        ? []
-        : {
-            type: 'Feature' as const,
-            geometry: { type: 'Point' as const, coordinates: [...division.label_point] },
-            properties: { tier: division.tier, name: divisionName(division, locale) },
-          },
-    );
+    const features = nameFeatures(this.now().places, locale);
     this.#source('names').setData({ type: 'FeatureCollection', features });
   }
 
@@ -148,6 +139,18 @@ export class LiveLayers {
     if (!source) throw new Error(`the style has no source ${id}`);
     return source;
   }
+}
+
+export function nameFeatures(places: Places, locale: Locale): Feature[] {
+  return [...places.all].flatMap((division) =>
+    division.label_point === null
+      ? []
+      : {
+          type: 'Feature' as const,
+          geometry: { type: 'Point' as const, coordinates: [...division.label_point] },
+          properties: { tier: division.tier, name: divisionName(division, locale) },
+        },
+  );
 }
 
 function sameForCounts(a: Incident, b: Incident): boolean {

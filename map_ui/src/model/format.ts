@@ -48,6 +48,19 @@ export class Clock {
     return format(this.locale, this.timeZone, 'day', { month: 'short', day: 'numeric' }).format(new Date(at));
   }
 
+  /** 2026-03-03 02:10: of any year, and in columns. */
+  dated(at: number | string): string {
+    const date = format('en', this.timeZone, 'dated', {
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+      hour: '2-digit',
+      minute: '2-digit',
+    }).formatToParts(new Date(at));
+    const part = (type: string) => date.find((one) => one.type === type)?.value ?? '';
+    return `${part('year')}-${part('month')}-${part('day')} ${part('hour')}:${part('minute')}`;
+  }
+
   /** Today only the time, otherwise the day before it. */
   exact(at: number | string, now: number): string {
     return this.day(at) === this.day(now) ? this.second(at) : `${this.day(at)} ${this.second(at)}`;

@@ -4,6 +4,7 @@ import { customElement, query, state } from 'lit/decorators.js';
 import { explain, Problem } from '../api/client.ts';
 import { signIn } from '../api/endpoints.ts';
 import { t } from '../i18n/i18n.ts';
+import { landing } from '../model/landing.ts';
 import { shared } from '../theme/shared.ts';
 import { AppElement } from './element.ts';
 import './settings-bar.ts';
@@ -73,6 +74,8 @@ export class SignIn extends AppElement {
     try {
       const session = await signIn(username, password);
       new BroadcastChannel('lianfang-session').postMessage('in');
+      // The message loads this page anew too, at the address that it has by then.
+      if (location.pathname === '/') history.replaceState(null, '', landing(session));
       await this.app.enter(session);
     } catch (problem) {
       const wrong = problem instanceof Problem && problem.status === 401;

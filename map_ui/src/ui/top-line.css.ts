@@ -55,6 +55,13 @@ export const topLineStyles = css`
     background: var(--surface);
     color: var(--text);
   }
+  a {
+    color: var(--accent);
+    padding: 8px 4px;
+  }
+  .menu a {
+    display: none;
+  }
   .counts {
     font-size: 16px;
     opacity: 1;
@@ -132,6 +139,12 @@ export const topLineStyles = css`
       display: none;
     }
     nav.shown {
+      display: block;
+    }
+    header > a {
+      display: none;
+    }
+    .menu a {
       display: block;
     }
     .sound .words {

@@ -49,7 +49,7 @@ export class TopLine extends AppElement {
         <b>${t('top.new', { n: unacknowledged })}</b><span aria-hidden="true"> · </span
         ><span>${t('top.open', { n: open })}</span>
       </button>
-      ${this.linkState()} ${this.soundState()}
+      ${this.pastLink()} ${this.linkState()} ${this.soundState()}
       <time class="clock">${app.clock.second(app.now.value)}</time>
       <button
         class="plain who"
@@ -152,6 +152,12 @@ export class TopLine extends AppElement {
     </button>`;
   }
 
+  /** In the line itself, and on a phone in the menu. */
+  private pastLink(): TemplateResult | typeof nothing {
+    if (this.app.session.value?.may['history.search'] !== true) return nothing;
+    return html`<a href="/history">${t('history.to_history')}</a>`;
+  }
+
   private menu(): TemplateResult {
     const { app } = this;
     const session = app.session.value;
@@ -162,6 +168,7 @@ export class TopLine extends AppElement {
         ${session?.grants.map((grant) => html`<br /><span class="muted">${grant.role} · ${grant.division_name ?? session.installation.name}</span>`)}
       </p>
       ${Math.abs(off) >= CLOCK_OFF_S ? html`<p class="problem">${t('top.clock_off', { seconds: off })}</p>` : nothing}
+      ${this.pastLink()}
       <lf-settings .app=${app}></lf-settings>
       <button @click=${() => app.leave()}>${t('session.sign_out')}</button>
     </div>`;
