@@ -187,7 +187,7 @@ def _apply(conn: psycopg.Connection, one: Migration) -> None:
                 "CREATE TABLE IF NOT EXISTS schema_migrations (number integer PRIMARY KEY, name text NOT NULL,"
                 " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
             )
-            conn.execute("GRANT SELECT ON schema_migrations TO lianfang_intake, lianfang_api")
+            conn.execute("GRANT SELECT ON schema_migrations TO lianfang_intake, lianfang_api, lianfang_video")
             conn.execute(one.text.encode())
             conn.execute(
                 "INSERT INTO schema_migrations (number, name, checksum) VALUES (%s, %s, %s)",

@@ -178,7 +178,7 @@ def containers(run_dir: Path) -> Iterator[Containers]:
             )
         done = one.run("migrate")
         assert done.returncode == 0, done.stderr
-        for name in ("logins", "broker", "intake", "jobs", "serve"):
+        for name in ("logins", "broker", "intake", "jobs", "serve", "video"):
             one.start(name)
             one.until_healthy(name)
         yield one
@@ -236,7 +236,7 @@ def test_a_secret_without_a_password_is_refused_before_anything_is_made(run_dir:
     folder.mkdir(mode=0o755)
     one = Containers(folder)
     one.secrets.mkdir()
-    for name in ("owner", "intake", "api"):
+    for name in ("owner", "intake", "api", "video"):
         (one.secrets / f"{name}_database_url").write_text("postgresql://lianfang:short@postgres/lianfang\n")
     database = start(one.postgres)
     try:
@@ -279,7 +279,7 @@ def test_a_device_registered_in_one_container_is_let_in_by_the_broker_in_another
 
 @pytest.mark.timeout(300)
 def test_each_service_says_that_it_is_well_and_the_whole_is_ready(containers: Containers) -> None:
-    for name in ("logins", "broker", "intake", "jobs", "serve"):
+    for name in ("logins", "broker", "intake", "jobs", "serve", "video"):
         assert containers.is_healthy(name), name
     answer = httpx.get(f"http://127.0.0.1:{containers.http_port}/readyz", timeout=10)
     assert answer.json()["reasons"] == []
@@ -307,13 +307,13 @@ def test_a_check_fails_when_its_service_is_gone(containers: Containers) -> None:
 
 @pytest.mark.timeout(300)
 def test_each_login_can_be_what_its_service_is_and_nothing_else(containers: Containers) -> None:
-    roles = {"intake": "intake", "serve": "api"}
+    roles = {"intake": "intake", "serve": "api", "video": "video"}
     for service, role in roles.items():
         conn = psycopg.connect(containers.environment(service)["LIANFANG_DATABASE_URL"], autocommit=True)
         with conn:
             conn.execute(f"SET ROLE lianfang_{role}".encode())
             conn.execute("RESET ROLE")
-            for other in {"owner", "intake", "api"} - {role}:
+            for other in {"owner", "intake", "api", "video"} - {role}:
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     conn.execute(f"SET ROLE lianfang_{other}".encode())
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
