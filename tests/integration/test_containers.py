@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -59,6 +60,7 @@ class Containers:
         self.broker_folder = folder / "broker"
         self.broker_port = any_free("127.0.0.1")
         self.http_port = any_free("127.0.0.1")
+        self.https_port = any_free("127.0.0.1")
         self.postgres = BarePostgres(folder / "postgres", for_tests=True)
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         (folder / "docker").mkdir()
@@ -94,6 +96,7 @@ class Containers:
             found[secret["target"].upper()] = self.here(text)
         if "LIANFANG_HTTP_PORT" in found:
             found |= {"LIANFANG_HTTP_PORT": str(self.http_port), "LIANFANG_HTTP_HOST": "127.0.0.1"}
+            found |= {"LIANFANG_HTTPS_PORT": str(self.https_port), "LIANFANG_HTTPS_HOST": "127.0.0.1"}
         return found
 
     def settings(self, name: str) -> Settings:
@@ -286,6 +289,18 @@ def test_each_service_says_that_it_is_well_and_the_whole_is_ready(containers: Co
     done = containers.run("lianfang")
     assert done.returncode == 0, done.stdout
     assert "WRONG" not in done.stdout
+
+
+@pytest.mark.timeout(300)
+def test_a_certificate_made_in_one_container_is_shown_by_another(containers: Containers) -> None:
+    done = containers.run("lianfang", "certs", "map.example")
+    assert done.returncode == 0, done.stderr
+    assert containers.stop("serve") == -signal.SIGTERM
+    containers.start("serve")
+    containers.until_healthy("serve")
+    trusted = ssl.create_default_context(cafile=str(containers.folder / "state" / "certs" / "ca.crt"))
+    url = f"https://127.0.0.1:{containers.https_port}/healthz"
+    assert httpx.get(url, verify=trusted, timeout=10).status_code == 200
 
 
 @pytest.mark.timeout(300)

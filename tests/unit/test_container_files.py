@@ -359,7 +359,8 @@ def test_only_the_map_and_the_broker_are_offered_and_to_this_machine_unless_told
     assert set(offered) == {"serve", "broker"}
     for ports in offered.values():
         assert all(re.match(r"\$\{\w+_ADDRESS:-127\.0\.0\.1\}:", port) for port in ports)
-    assert offered["serve"][0].endswith(":" + OURS["serve"]["environment"]["LIANFANG_HTTP_PORT"])
+    for port, scheme in zip(offered["serve"], ("HTTP", "HTTPS"), strict=True):
+        assert port.endswith(":" + OURS["serve"]["environment"][f"LIANFANG_{scheme}_PORT"])
     assert f"listener {offered['broker'][0].rpartition(':')[2]}\n" in (FOLDER / "mosquitto.conf").read_text()
     assert COMPOSE["networks"]["inside"] == {"internal": True}
     for name, one in SERVICES.items():
@@ -419,4 +420,4 @@ def test_the_documents_commands_are_right() -> None:
                 rest = rest[2:]
             assert rest[0] in OURS
             parse(rest[1:])
-    assert sum(words[4:5] == ["run"] for words in commands) == 2
+    assert sum(words[4:5] == ["run"] for words in commands) == 3
