@@ -85,7 +85,7 @@ async def run_demo(settings: Settings, say: Say, *, simulator: bool, fresh: bool
             await supervisor.start(demo_cameras.rtsp_server(clip, port))
             with connect(settings, "owner", application_name="lianfang-demo") as conn:
                 demo_cameras.register(conn, port, up.say)
-        except (demo_cameras.ClipError, ServiceError) as error:
+        except demo_cameras.ClipError as error:
             up.say(f"the demo runs without its cameras: {error}")
 
     async def load_city(supervisor: Supervisor) -> None:

@@ -142,10 +142,8 @@ class Up:
         """Start the worker that looks when the first camera has a stream: an installation without needs none."""
         while not supervisor.stopping.is_set():
             if await asyncio.to_thread(has_cameras, self.settings):
-                try:
-                    await supervisor.start(self.role("video"))
-                except (ServiceError, OSError) as error:
-                    self.say(f"cameras are not looked through: {error}")
+                # Taken for ready at once: if it cannot start it is tried again, and alarms go on meanwhile.
+                await supervisor.start(self.role("video", is_ready=lambda: True))
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(supervisor.stopping.wait(), CAMERAS_LOOK_S)
@@ -218,7 +216,7 @@ def has_cameras(settings: Settings) -> bool:
     try:
         with connect(settings, "owner", application_name="lianfang-cameras") as conn:
             return any_to_read(conn)
-    except (psycopg.OperationalError, DatabaseNotPrepared):
+    except (psycopg.Error, DatabaseNotPrepared):
         return False
 
 

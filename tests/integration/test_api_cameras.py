@@ -98,6 +98,19 @@ def test_it_follows_its_device_and_its_site(
     assert client.get(f"/api/v1/cameras/{camera}").json()["sector"]["coordinates"][0][0] == [111.3, 34.6]
 
 
+def test_what_stands_in_its_stead_looks_where_it_looked(
+    camera: int, served: Served, owner_conn: psycopg.Connection
+) -> None:
+    client = installer(served, owner_conn)
+    before = client.put(f"/api/v1/cameras/{camera}", json=VIEW | {"stream_url": STREAM}).json()
+    body = {"device_id": "cam-9", "reason": "struck by lightning"}
+    new = client.post(f"/api/v1/devices/{camera}/replace", json=body).raise_for_status().json()
+    after = client.get(f"/api/v1/cameras/{new['id']}").json()
+    kept = (*VIEW, "sector", "has_stream")
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    assert [one["id"] for one in client.get("/api/v1/cameras").json()["features"]] == [new["id"]]
+
+
 def test_its_stream_is_written_and_never_shown(
     camera: int, served: Served, owner_conn: psycopg.Connection, api_conn: psycopg.Connection
 ) -> None:

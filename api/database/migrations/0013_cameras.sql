@@ -66,6 +66,18 @@ CREATE TRIGGER cameras_follow AFTER UPDATE OF position, site_id ON devices
     FOR EACH ROW EXECUTE FUNCTION cameras_follow();
 CREATE TRIGGER cameras_follow AFTER UPDATE OF position ON sites FOR EACH ROW EXECUTE FUNCTION cameras_follow();
 
+-- What stands in a camera's stead looks where it looked.
+CREATE FUNCTION cameras_succeed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    INSERT INTO cameras (device_id, stream_url, bearing_deg, view_angle_deg, range_m)
+    SELECT NEW.replaced_by, stream_url, bearing_deg, view_angle_deg, range_m FROM cameras WHERE device_id = NEW.id
+        ON CONFLICT (device_id) DO NOTHING;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER cameras_succeed AFTER UPDATE OF replaced_by ON devices
+    FOR EACH ROW WHEN (NEW.replaced_by IS NOT NULL) EXECUTE FUNCTION cameras_succeed();
+
 -- Files kept under their SHA-256 outside the database; a row for each, with the day on which both are deleted.
 CREATE TABLE evidence (
     sha256       text PRIMARY KEY CHECK (sha256 ~ '^[0-9a-f]{64}$'),
