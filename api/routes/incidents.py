@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from psycopg import Connection
 from pydantic import BaseModel, Field
@@ -28,12 +27,12 @@ from alarms.response.handling import (
 )
 from api.auth.dependencies import Reader, require, sync_transaction, transaction
 from api.auth.permissions import PERMISSIONS
+from api.cases import whole_case
 from api.errors import Problem, documented
 from api.inputs import Body, CommonFilters, Id, Line, ObjectId, Reason, Text
 from api.paging import Cursor, Limit, collection, decode_cursor, encode_cursor
 from api.schemas import Incident, IncidentCase, IncidentCollection, ManyDone, Refused
 from gis.model import Position
-from video import cameras
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 READ = documented("signed-out", "not-permitted", "not-found", "wrong-input", "database-away")
@@ -63,12 +62,10 @@ async def list_incidents(
 async def get_incident(request: Request, who: Viewer, incident_id: Id) -> Any:
     """One incident with its alarms, timeline, contacts (masked), devices and its site's history."""
     async with transaction(request, who, "incident.read") as conn:
-        case = await lists.incident_case(conn, incident_id, datetime.now(UTC))
-        seen = {"id": incident_id, "most": cameras.PICTURES_SHOWN}
-        row = await (await conn.execute(cameras.SQL["of_incident"], seen)).fetchone()
-    if case is None or row is None:
+        case = await whole_case(conn, incident_id, datetime.now(UTC))
+    if case is None:
         raise Problem("not-found", f"There is no incident {incident_id} in your scope.")
-    return case | orjson.loads(row[0])
+    return case
 
 
 class ReportBody(Body):

@@ -21,6 +21,7 @@ from alarms.history import export, lists, query, search, table, words
 from alarms.model import Category, Disposition, IncidentState
 from api.auth import audit
 from api.auth.dependencies import Reader, require, sync_transaction, transaction
+from api.cases import whole_case
 from api.errors import FieldError, Problem, documented
 from api.inputs import Body, Id, Line, Moment, Reason, Text
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor, feature
@@ -166,7 +167,7 @@ async def get_found_incident(request: Request, who: Investigator, search_id: Id,
         opened = _there(await search.search_of(conn, search_id, now), search_id)
         asked = query.from_document(opened.query, settings.city_code)
         found = await search.finds(conn, asked, settings.zone, incident_id)
-        case = await lists.incident_case(conn, incident_id, now) if found else None
+        case = await whole_case(conn, incident_id, now) if found else None
         if case is None:
             raise Problem("not-found", f"Search {search_id} finds no incident {incident_id}.")
         target = f"incident/{incident_id}"
