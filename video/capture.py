@@ -76,7 +76,7 @@ class Small:
 
     def of(self, frame: VideoFrame) -> Grey:
         """``uint8 (180, 320)``."""
-        small = self._scaler.reformat(frame, WIDTH, HEIGHT, "gray")
+        small = self._scaler.reformat(frame, WIDTH, HEIGHT, "gray", threads=1)
         return np.ascontiguousarray(small.to_ndarray(), np.uint8)
 
 

@@ -161,7 +161,7 @@ class Worker:
     def _keep(self, camera: Camera, message_id: str, now: datetime, frame: VideoFrame) -> Picture | None:
         """A detection without its picture is better than none: what cannot be kept is said, and left out."""
         record = {"camera": camera.device_id, "message": message_id, "taken_at": now.isoformat()}
-        pixels = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+        pixels = np.asarray(frame.reformat(format="bgr24", threads=1).to_ndarray(), np.uint8)
         try:
             picture = self._shelf.keep(jpeg(pixels, record), now, frame.width, frame.height)
         except (OSError, EvidenceError) as error:
