@@ -201,6 +201,10 @@ def install(app: FastAPI) -> None:
 
 def _right(item: dict[str, Any]) -> str:
     context = item.get("ctx") or {}
+    if item["type"] == "extra_forbidden":
+        return "a name that the interface has: see /api/docs"
+    if item["type"] == "missing":
+        return "it must be given"
     if "expected" in context:
         return f"one of {context['expected']}"
     if "pattern" in context:

@@ -131,7 +131,8 @@ def _gpkg(path: Path, rows: Rows, about: About) -> None:
         return geopandas.GeoDataFrame(columns, geometry=points, crs=CRS)
 
     options = {"layer": "incidents", "driver": "GPKG", "geometry_type": "Point"}
-    pyogrio.write_dataframe(frame([]), path, **options)
+    # 1.3: what comes later, GDAL before 3.7 opens with a warning, and that is what Debian 12 has
+    pyogrio.write_dataframe(frame([]), path, dataset_options={"VERSION": "1.3"}, **options)
     for chunk in _chunks(rows):
         pyogrio.write_dataframe(frame(chunk), path, append=True, **options)
     said = pandas.DataFrame(about.lines(), columns=["name", "text"])

@@ -15,6 +15,7 @@ from psycopg_pool import PoolTimeout
 from api import errors
 from api.database.pool import DatabaseUnavailable
 from api.errors import KINDS, Problem
+from api.inputs import Body
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "problems.md"
 SECRET = 'relation "incidents" of server 10.0.0.7: SELECT phone FROM contacts'
@@ -86,3 +87,24 @@ async def test_wrong_input_says_where_what_and_what_would_be_right() -> None:
     assert (await client.get("/x")).status_code == 422
     assert (await client.post("/x")).json()["type"] == "/problems/method-not-allowed"
     assert (await client.get("/nothing")).json()["type"] == "/problems/not-found"
+
+
+class Asked(Body):
+    """A body whose only name is ``name``."""
+
+    name: str
+
+
+async def test_a_name_that_is_not_known_and_one_that_lacks_are_said_with_the_way_out() -> None:
+    app = FastAPI()
+    errors.install(app)
+
+    @app.post("/x")
+    def takes(asked: Asked) -> str:
+        return asked.name
+
+    document = (await client_of(app).post("/x", json={"nmae": "Wang"})).json()
+    assert [(one["where"], one["right"]) for one in document["errors"]] == [
+        ("body.name", "it must be given"),
+        ("body.nmae", "a name that the interface has: see /api/docs"),
+    ]

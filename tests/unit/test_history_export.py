@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -169,6 +171,9 @@ def test_a_geopackage_has_the_layer_its_fields_its_crs_and_what_it_answers(tmp_p
         "site": None,
     }
     path = written("gpkg", tmp_path / "f.gpkg", DOCUMENT, placeless)
+    with closing(sqlite3.connect(path)) as file:
+        [(version,)] = file.execute("PRAGMA user_version")
+    assert version == 10_300, "GDAL 3.6, which Debian 12 has, warns of what is newer"
     assert dict(pyogrio.list_layers(path)) == {"incidents": "Point", "about": None}
     info = pyogrio.read_info(path, layer="incidents")
     assert (info["crs"], info["features"]) == ("EPSG:4326", 2)
