@@ -84,6 +84,8 @@ def backup(settings: Settings, file: Path) -> int:
             raise BackupError(f"{file} cannot be written: {error.strerror}") from error
         finally:
             temporary.unlink(missing_ok=True)
+        # Said, not left to the connection's end, which the server notices later: the next sweep is not put off for it.
+        conn.execute("SELECT pg_advisory_unlock(%s)", [jobs.LOCK])
     return size
 
 
