@@ -22,6 +22,7 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
+from playwright.sync_api import Error as PlaywrightError
 
 from api.auth.dependencies import COOKIE
 from tests.browser.town import Town
@@ -113,6 +114,16 @@ class Watched:
             self.wrong.append(f"console {message.type}: {message.text}")
 
 
+def leave(page: Page) -> None:
+    """Chromium may never close a page that is just being loaded anew, as every page is after a sign-in."""
+    try:
+        page.goto("about:blank")
+    except PlaywrightError as error:
+        if "interrupted" not in error.message:
+            raise
+        page.goto("about:blank")  # it was loaded anew this very moment, and is not again
+
+
 @pytest.fixture
 def browse(chromium: Browser, served: Served) -> Iterator[Callable[..., Watched]]:
     """Makes a watched browser context; nothing may have gone wrong in it by the end of the test."""
@@ -138,6 +149,8 @@ def browse(chromium: Browser, served: Served) -> Iterator[Callable[..., Watched]
     yield make
     wrong = [line for watched in made for line in watched.wrong]
     for watched in made:
+        for page in watched.context.pages:
+            leave(page)
         watched.context.close()
     assert wrong == []
 
