@@ -1,8 +1,8 @@
-"""The whole database in one file, and the way back: PostgreSQL's own pg_dump and pg_restore, called rightly.
+"""The whole installation and the way back: the database in one file, the cameras' pictures in a folder beside it.
 
-Both act as ``lianfang_owner``, to whom everything belongs: the login that the application has may do that, so it is the
-same for the embedded database and an operator's own, and no superuser is needed. Roles are no part of a dump; they are
-made as a migration makes them.
+The database by PostgreSQL's own pg_dump and pg_restore, called rightly. Both act as ``lianfang_owner``, to whom
+everything belongs: the login that the application has may do that, so it is the same for the embedded database and an
+operator's own, and no superuser is needed. Roles are no part of a dump; they are made as a migration makes them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -27,6 +28,7 @@ from api.held import hold
 from api.services import Service, Supervisor
 from api.settings import PREFIX, Settings
 from api.up import embedded_postgres, make_var, server
+from video.evidence import EVIDENCE, Shelf
 
 OWNER = "lianfang_owner"
 
@@ -46,10 +48,25 @@ class BackupError(Exception):
     """A backup could not be made or brought back; the message says why and what to do."""
 
 
-def backup(settings: Settings, file: Path) -> int:
-    """Write all of the database to ``file``, whole or not at all, readable by this account only; returns its bytes.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backup:
+    """What was written: the file's size, and how many pictures are kept beside it and how many were nowhere."""
 
-    Everything goes on meanwhile; what is committed after the beginning is not in it.
+    bytes: int
+    pictures: int
+    missing: int
+
+
+def pictures_beside(file: Path) -> Path:
+    """The folder of the pictures that belong to a backup."""
+    return file.with_name(f"{file.name}.{EVIDENCE}")
+
+
+def backup(settings: Settings, file: Path) -> Backup:
+    """Write all of the database to ``file``, whole or not at all, and its pictures beside it, for this account only.
+
+    Everything goes on meanwhile; what is committed after the beginning is not in it. Of the pictures only new ones are
+    copied, and those whose day has come are deleted there too.
     """
     temporary = file.with_name(f".{file.name}.new")
     with connect(settings, "owner", application_name="lianfang-backup", autocommit=True) as conn:
@@ -84,13 +101,31 @@ def backup(settings: Settings, file: Path) -> int:
             raise BackupError(f"{file} cannot be written: {error.strerror}") from error
         finally:
             temporary.unlink(missing_ok=True)
+        pictures, missing = _copy_pictures(conn, settings, file)
         # Said, not left to the connection's end, which the server notices later: the next sweep is not put off for it.
         conn.execute("SELECT pg_advisory_unlock(%s)", [jobs.LOCK])
-    return size
+    return Backup(bytes=size, pictures=pictures, missing=missing)
+
+
+def _copy_pictures(conn: psycopg.Connection, settings: Settings, file: Path) -> tuple[int, int]:
+    copies = Shelf(pictures_beside(file))
+    digests = _pictures(conn)
+    try:
+        missing = copies.take_over(Shelf(settings.var_dir / EVIDENCE), digests)
+        copies.remove_others(digests)
+    except OSError as error:
+        raise BackupError(
+            f"the database is in {file}, but not all pictures are in {copies.folder}: {error.strerror}"
+        ) from error
+    return len(digests) - len(missing), len(missing)
+
+
+def _pictures(conn: psycopg.Connection) -> set[str]:
+    return {str(row[0]) for row in conn.cursor(row_factory=tuple_row).execute("SELECT sha256 FROM evidence")}
 
 
 async def restore(settings: Settings, file: Path, say: Callable[[str], None]) -> None:
-    """Bring a backup into an empty database, whole or not at all, and that up to date.
+    """Bring a backup into an empty database, whole or not at all, and that up to date; and its pictures.
 
     The embedded database is started for it, made first if there is none.
     """
@@ -155,6 +190,25 @@ async def _restore(
             say(f"database brought up to date: {', '.join(one.label for one in applied)}")
         conn.execute(f"SET ROLE {OWNER}")
         conn.execute("ANALYZE")
+        _bring_pictures(conn, settings, file, say)
+
+
+def _bring_pictures(
+    conn: psycopg.Connection, settings: Settings, file: Path, say: Callable[[str], None]
+) -> None:
+    digests, beside = _pictures(conn), Shelf(pictures_beside(file))
+    if not digests:
+        return
+    try:
+        missing = Shelf(settings.var_dir / EVIDENCE).take_over(beside, digests)
+    except OSError as error:
+        raise BackupError(
+            f"the database is back, but not all of its {len(digests)} pictures: {error.strerror}. "
+            f"Copy {beside.folder} to {settings.var_dir / EVIDENCE}"
+        ) from error
+    say(f"{len(digests) - len(missing)} pictures brought back")
+    if missing:
+        say(f"{len(missing)} pictures are not in {beside.folder}: their alarms are there without them")
 
 
 def _require_all_visible(conn: psycopg.Connection) -> None:

@@ -128,17 +128,21 @@ def logins(
 
 
 def backup(file: Annotated[Path, typer.Argument(help="File to write.", show_default=False)]) -> None:
-    """Write all of the database to one file, while everything runs."""
-    from api.backup import BackupError
+    """Write all of the database to one file, and the cameras' pictures beside it, while everything runs."""
+    from api.backup import BackupError, pictures_beside
     from api.backup import backup as write_backup
 
     settings = settings_or_exit()
     with plain_errors():
         try:
-            size = write_backup(settings, file)
+            done = write_backup(settings, file)
         except BackupError as error:
             raise fail(str(error)) from error
-    say(f"{file}: {size / 1e6:,.1f} MB")
+    say(f"{file}: {done.bytes / 1e6:,.1f} MB")
+    if done.pictures:
+        say(f"{pictures_beside(file)}: {done.pictures} pictures")
+    if done.missing:
+        say(f"{done.missing} pictures are missing or damaged in {settings.var_dir}, and in no backup")
 
 
 def restore(

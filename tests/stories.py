@@ -210,12 +210,18 @@ class World:
             " RETURNING id",
             {"name": username},
         )
+        self.grant(user, role, division=division, organisation=organisation)
+        return user
+
+    def grant(
+        self, user: int, role: str, *, division: str | None = None, organisation: int | None = None
+    ) -> None:
+        """One more grant; without a division: of the whole city."""
         self.conn.execute(
             "INSERT INTO grants (user_id, role, division_code, organisation_id) VALUES (%s, %s, %s, %s)",
             [user, role, division, organisation],
         )
         self.conn.commit()
-        return user
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import os
 import re
 import time
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -40,19 +41,7 @@ class Shelf:
     def keep(self, data: bytes, taken_at: datetime, width_px: int, height_px: int) -> Picture:
         """Write it, whole or not at all; it is on the disk when this returns."""
         sha256 = hashlib.sha256(data).hexdigest()
-        path = self.path(sha256)
-        for folder in (self.folder, path.parent.parent, path.parent):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = path.with_name(f".{uuid.uuid4().hex}.new")
-        try:
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        _write(self.path(sha256), data, self.folder)
         return Picture(
             sha256=sha256, bytes=len(data), width_px=width_px, height_px=height_px, taken_at=taken_at
         )
@@ -67,6 +56,30 @@ class Shelf:
             raise EvidenceError(f"the file of {sha256} is not what was written")
         return data
 
+    def take_over(self, other: Shelf, digests: Collection[str]) -> list[str]:
+        """Copy these from another shelf, each proved, and as old as it was there; returns those that neither shelf has.
+
+        What is here already is not copied again, so a second time costs only what is new.
+        """
+        missing = []
+        for sha256 in digests:
+            path, source = self.path(sha256), other.path(sha256)
+            if path.exists():
+                continue
+            try:
+                data, age = other.read(sha256), source.stat()
+            except (EvidenceError, FileNotFoundError):
+                missing.append(sha256)
+                continue
+            _write(path, data, self.folder, (age.st_atime, age.st_mtime))
+        return missing
+
+    def remove_others(self, digests: Collection[str]) -> None:
+        """Delete all files but these."""
+        for path in self.folder.glob("*/*/*"):
+            if path.name.removesuffix(".jpg") not in digests:
+                path.unlink(missing_ok=True)
+
     def remove(self, sha256: str) -> None:
         """Delete the file, if it is there."""
         self.path(sha256).unlink(missing_ok=True)
@@ -78,6 +91,23 @@ class Shelf:
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)
+
+
+def _write(path: Path, data: bytes, above: Path, times_s: tuple[float, float] | None = None) -> None:
+    for folder in (above, path.parent.parent, path.parent):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{uuid.uuid4().hex}.new")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if times_s is not None:
+            os.utime(temporary, times_s)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -10,7 +10,7 @@ _ALL_BUT_AUDITOR = ("dispatcher", "installer", "investigator", "patrol", "grid_m
 
 PERMISSIONS: dict[str, tuple[str, ...]] = {
     "division.read": ROLES,
-    "incident.read": ("dispatcher", "investigator", "patrol", "grid_member", "admin"),
+    "incident.read": _FIELD,
     "incident.open": _FIELD,
     "incident.acknowledge": _DESK,
     "incident.handle": _DESK,
@@ -23,7 +23,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "incident.reopen": _DESK,
     "caller.reveal": _DESK,
     "history.search": ("investigator", "admin"),
-    "signal.read": ("dispatcher", "installer", "investigator", "admin"),
+    "signal.read": ("dispatcher", "installer", "admin"),
     "site.read": _ALL_BUT_AUDITOR,
     "site.write": ("installer", "admin"),
     "contact.reveal": ("dispatcher", "installer", "admin"),

@@ -105,9 +105,10 @@ test('corners are shown while drawing, the surface as soon as there is one', () 
   expect(kinds(SQUARE, false)).toEqual(['Polygon']);
 });
 
-test('an investigator lands on the history page, who answers alarms on the map', () => {
+test('who answers alarms lands on the map, others on the page that is theirs', () => {
   const may = (rights: Record<string, boolean>) => landing({ may: rights } as unknown as Session);
-  expect(may({ 'history.search': true, 'incident.acknowledge': false })).toBe('/history');
-  expect(may({ 'history.search': true, 'incident.acknowledge': true })).toBe('/');
-  expect(may({ 'incident.acknowledge': true })).toBe('/');
+  expect(may({ 'history.search': true, 'incident.read': false })).toBe('/history');
+  expect(may({ 'history.search': true, 'incident.read': true, 'device.write': true })).toBe('/');
+  expect(may({ 'device.write': true, 'incident.read': false })).toBe('/install');
+  expect(may({ 'audit.read': true })).toBe('/');
 });

@@ -293,6 +293,19 @@ def test_an_investigator_who_signs_in_lands_here(
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Search the past")).to_be_visible()
     assert page.url == f"{served.url}/history"
+    expect(page.get_by_role("link", name="Alarm map")).to_have_count(0)
+    page.goto(served.url)
+    expect(page.get_by_role("heading", name="No right to answer alarms")).to_be_visible()
+    page.get_by_role("link", name="Search the past").click()
+    expect(page.get_by_label("Purpose (required)")).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_who_answers_alarms_too_goes_to_and_fro(
+    open_history: OpenHistory, past: Town, size: tuple[int, int]
+) -> None:
+    past.world.grant(past.world.user("qian", role="investigator"), "dispatcher")
+    page = open_history("qian", size=size)
     page.get_by_role("link", name="Alarm map").click()
     expect(page.locator("lf-queue li")).to_have_count(3)
     if size == PHONE:

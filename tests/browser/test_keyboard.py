@@ -66,7 +66,8 @@ def test_from_the_alarm_to_the_closed_case(sign_in: Open, town: Town) -> None:
     page.keyboard.type("She calls again")
     page.keyboard.press("Control+Enter")
     expect(page.locator(f"lf-queue li[data-id='{panic}']")).to_contain_text("new")
-    expect(detail.get_by_label("Why it is reopened")).to_have_count(0)  # Escape would only fold the form
+    expect(detail.get_by_label("Why it is reopened")).to_have_count(0)
+    expect(detail).to_contain_text("She calls again")
     page.keyboard.press("Escape")
     expect(detail).to_contain_text("Choose an incident")
 

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -28,7 +29,10 @@ from api.jobs import SWEEPS, sweep_once
 from api.settings import Settings, load_settings
 from api.up import migrate_database
 from tests.integration.servers import start
+from tests.integration.taking import sees, took
 from tests.stories import OTHER_VILLAGE, VILLAGE, Intake, World, says
+from video.evidence import EVIDENCE, Shelf
+from video.model import Picture
 
 ROOT = Path(__file__).parents[2]
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -78,8 +82,8 @@ def running(var: Path) -> Iterator[Settings]:
         process.wait(timeout=60)
 
 
-def a_city(settings: Settings) -> None:
-    """Two villages with a site, a device and a person each, and an alarm of each device."""
+def a_city(settings: Settings) -> Picture:
+    """Two villages with a site, a device and a person each, an alarm of each device, and a camera's picture."""
     with connect(settings, "owner") as owner, connect(settings, "intake") as intake:
         world = World(owner)
         world.village(VILLAGE, 111.1, 34.7)
@@ -89,6 +93,9 @@ def a_city(settings: Settings) -> None:
             world.device(f"sos-{number}", kind="panic_button", site=site, village=village)
             world.user(f"zhang{number}", division=village)
         Intake(intake).accept(*(says(f"sos-{number}", "120", id=f"m{number}") for number in range(2)))
+        camera = world.device("cam-1", kind="camera")
+        sees(owner, camera)
+        return took(owner, settings, camera, None)
 
 
 def all_of(settings: Settings) -> dict[str, object]:
@@ -133,12 +140,15 @@ def seen_by(settings: Settings, username: str) -> list[str]:
 @pytest.mark.timeout(300)
 def test_what_was_backed_up_is_brought_back_whole(settings: Settings, var: Path, tmp_path: Path) -> None:
     """From an operator's own database into a fresh embedded one; and that can be backed up with its own login."""
-    a_city(settings)
+    picture = a_city(settings)
     file = tmp_path / "elsewhere" / "lianfang.dump"
-    done = lianfang(documented("backup", file), LIANFANG_DATABASE_URL=str(settings.database_url))
+    there = {"LIANFANG_DATABASE_URL": str(settings.database_url), "LIANFANG_VAR_DIR": str(settings.var_dir)}
+    done = lianfang(documented("backup", file), **there)
     assert done.returncode == 0, done.stderr
     assert file.stat().st_mode & 0o777 == 0o600, "it holds what the database holds"
-    assert list(file.parent.iterdir()) == [file]
+    beside = file.parent / "lianfang.dump.evidence"
+    assert sorted(file.parent.iterdir()) == [file, beside]
+    assert f"{beside}: 1 pictures" in done.stdout
 
     done = lianfang(documented("restore", file), LIANFANG_VAR_DIR=str(var))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -146,6 +156,7 @@ def test_what_was_backed_up_is_brought_back_whole(settings: Settings, var: Path,
     with running(var) as restored:
         assert migrate_database(restored) == []
         assert all_of(restored) == all_of(settings)
+        assert len(Shelf(var / EVIDENCE).read(picture.sha256)) == picture.bytes
         assert seen_by(restored, "zhang1") == ["sos-1"]
         with connect(restored, "intake") as intake:
             again = Intake(intake).accept(says("sos-0", "120", id="m0"), says("sos-0", "130", id="m9"))
@@ -164,6 +175,25 @@ def test_what_was_backed_up_is_brought_back_whole(settings: Settings, var: Path,
     assert done.returncode == 0, done.stdout + done.stderr
     with running(var) as restored:
         assert all_of(restored) == held
+
+
+def test_a_backup_keeps_the_pictures_that_the_database_knows(settings: Settings, tmp_path: Path) -> None:
+    file, shelf = tmp_path / "lianfang.dump", Shelf(settings.var_dir / EVIDENCE)
+    kept = Shelf(tmp_path / "lianfang.dump.evidence")
+    picture = a_city(settings)
+    done = backup(settings, file)
+    assert (done.pictures, done.missing) == (1, 0)
+    shelf.remove(picture.sha256)
+    done = backup(settings, file)
+    assert (done.pictures, done.missing) == (1, 0), "what is lost here is not lost there"
+    kept.remove(picture.sha256)
+    done = backup(settings, file)
+    assert (done.pictures, done.missing) == (0, 1), "and what is nowhere is told"
+    kept.keep(b"its day has come", datetime.now(UTC), 1, 1)
+    with connect(settings, "owner") as owner:
+        owner.execute("DELETE FROM evidence")
+    done = backup(settings, file)
+    assert (done.pictures, done.missing, list(kept.folder.glob("*/*/*"))) == (0, 0, [])
 
 
 def test_what_is_no_backup_brings_nothing_back(var: Path, tmp_path: Path) -> None:

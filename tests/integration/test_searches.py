@@ -151,6 +151,7 @@ def test_an_investigator_finds_nothing_of_another_county(
             inside = {"zhao": device.endswith("-here"), "qian": device.endswith("-there"), "sun": True}[name]
             case = client.get(f"/api/v1/searches/{number}/incidents/{incident}")
             assert case.status_code == (200 if inside else 404)
+            assert client.get(f"/api/v1/incidents/{incident}").status_code == 403, "not without a purpose"
     assert names(asks(served.client(owner_conn, "qian"), division=COUNTY)) == []
     assert names(asks(served.client(owner_conn, "qian"), text="王家")) == []
     assert names(asks(served.client(owner_conn, "sun"), division="411300000000")) == []

@@ -1,6 +1,8 @@
-/** Which page is somebody's: an investigator answers no alarms, and asks of the past. */
+/** Which page is somebody's who answers no alarms: an investigator asks of the past, an installer sets devices up. */
 import type { Session } from './documents.ts';
 
-export function landing({ may }: Session): '/' | '/history' {
-  return may['history.search'] === true && may['incident.acknowledge'] !== true ? '/history' : '/';
+export function landing({ may }: Session): '/' | '/history' | '/install' {
+  if (may['incident.read']) return '/';
+  if (may['history.search']) return '/history';
+  return may['device.write'] ? '/install' : '/';
 }

@@ -92,7 +92,9 @@ export class ActionBar extends AppElement {
 
   protected override updated(): void {
     const draft = this.app.draft.value;
-    if (draft !== null && draft !== this.#focused) {
+    // The feed may tell of what was sent before its answer comes: what no longer fits is not open, nor in Escape's way.
+    if (draft !== null && !fits(draft, this.incident.state)) this.app.draft.set(null);
+    else if (draft !== null && draft !== this.#focused) {
       this.renderRoot.querySelector<HTMLElement>('form textarea, form fieldset button')?.focus();
     }
     this.#focused = draft;

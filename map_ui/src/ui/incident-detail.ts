@@ -56,7 +56,8 @@ export class IncidentDetailPanel extends AppElement {
         if (id === null) return;
         const devices = new Set(this.detail?.devices.map((device) => device.id));
         const touched =
-          diff.incidents.updated.some((incident) => incident.id === id) ||
+          // a closed one that is reopened comes back as one that is new to the queue
+          [...diff.incidents.added, ...diff.incidents.updated].some((incident) => incident.id === id) ||
           diff.incidents.removed.includes(id) ||
           [...diff.alarms.added, ...diff.alarms.updated].some((alarm) => alarm.incident_id === id) ||
           diff.devices.some((device) => devices.has(device));

@@ -29,10 +29,12 @@ export class NoPermission extends AppElement {
   ];
 
   override render(): TemplateResult {
+    const session = this.app.session.value;
     return html`<main>
       <h1>${t('nopermission.title')}</h1>
-      <p>${t('nopermission.text', { name: this.app.session.value?.user.display_name ?? '' })}</p>
-      ${this.app.session.value?.may['device.write'] ? html`<p><a href="/install">${t('install.title')}</a></p>` : nothing}
+      <p>${t('nopermission.text', { name: session?.user.display_name ?? '' })}</p>
+      ${session?.may['history.search'] ? html`<p><a href="/history">${t('history.title')}</a></p>` : nothing}
+      ${session?.may['device.write'] ? html`<p><a href="/install">${t('install.title')}</a></p>` : nothing}
       <p><button @click=${() => this.app.leave()}>${t('session.sign_out')}</button></p>
     </main>`;
   }
