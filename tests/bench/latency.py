@@ -42,6 +42,7 @@ from api.users import add_user
 from tests.bench.intake import messages, open_session, publish
 from tests.bench.report import report, warn_if_busy
 from tests.bench.world import World, world
+from tests.chromium import launch
 
 PAGE = Path(__file__).with_name("latency_page.js").read_text(encoding="utf-8")
 USERNAME, PASSWORD = "bench", "bench-latency-only"
@@ -49,16 +50,6 @@ CITY = "411200000000"
 MARKS_PER_S = 2.0
 PATIENCE_S = 30.0
 """How long after the last publish a mark is waited for."""
-CHROMIUM = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-]
 
 Message = tuple[str, bytes]
 
@@ -108,7 +99,7 @@ def main() -> None:
     with world() as w, sync_playwright() as playwright:
         prepare(w, options.households, marks)
         with served(w) as url, httpx.Client(base_url=url, headers=signed_in(url)) as api:
-            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+            browser = launch(playwright)
             page = browser.new_page(viewport={"width": 1280, "height": 800})
             open_map(page, url)
             reader = FeedReader(api) if options.stages else None

@@ -26,6 +26,7 @@ from playwright.sync_api import Error as PlaywrightError
 
 from api.auth.dependencies import COOKIE
 from tests.browser.town import Town
+from tests.chromium import launch
 from tests.integration.conftest import (
     api_conn,
     broker,
@@ -54,16 +55,6 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-]
 DESKTOP, PHONE = (1280, 800), (390, 844)
 
 # Asking who is signed in is answered with 401 while nobody is; the browser logs that by itself.
@@ -79,7 +70,7 @@ def chromium() -> Iterator[Browser]:
     """One browser for the tests of a file; each test has contexts of its own in it."""
     assert (ROOT / "map_ui/dist/index.html").is_file(), "the map is not built: npm run build in map_ui/"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        browser = launch(playwright)
         yield browser
         browser.close()
 
