@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import psycopg
+import re
+
 import pytest
 from psycopg import ClientCursor, Connection
 
@@ -11,15 +12,6 @@ from alarms.receiving import staging
 from tests.stories import World
 
 OPEN = 3000
-
-
-@pytest.fixture
-def long_night(owner_conn: Connection) -> None:
-    """A site with a device and an open alarm each, thousands of times, and nobody has analysed the tables yet."""
-    World(owner_conn)
-    for statement in FILL:
-        owner_conn.execute(statement, {"count": OPEN})
-    owner_conn.commit()
 
 
 FILL = (
@@ -44,14 +36,53 @@ FILL = (
 )
 
 
-@pytest.mark.usefixtures("long_night")
-def test_the_open_incidents_of_a_batch_are_probed_by_key(intake_conn: psycopg.Connection) -> None:
+SOME = list(range(1, OPEN, OPEN // 200))
+
+
+@pytest.mark.parametrize("planned", ["on the first evening", "in the long night"])
+@pytest.mark.parametrize(
+    ("statement", "types", "values", "key"),
+    [
+        (
+            "lock_incidents_of",
+            "(bigint[], bigint[])",
+            {"site_ids": SOME, "device_ids": SOME},
+            "Index Scan using incidents_pkey on incidents",
+        ),
+        ("open_alarms_of", "(bigint[])", {"ids": SOME}, "Index Scan using alarms_incident on alarms"),
+    ],
+)
+def test_what_is_open_is_probed_by_key(
+    owner_conn: Connection,
+    intake_conn: Connection,
+    statement: str,
+    types: str,
+    values: dict[str, list[int]],
+    key: str,
+    planned: str,
+) -> None:
+    """Also by a connection that made its plans when nothing was open, and before anybody has analysed the tables."""
+    World(owner_conn)
     intake_conn.autocommit = True
     staging.prepare(intake_conn)
-    statement = "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + ledger.SQL["lock_incidents_of"]
-    some = list(range(1, OPEN, OPEN // 200))
-    with ClientCursor(intake_conn) as cursor, intake_conn.transaction():
-        rows = cursor.execute(statement, {"site_ids": some, "device_ids": some}).fetchall()
+    intake_conn.execute("SET plan_cache_mode = force_generic_plan")
+    numbered = re.sub(
+        r"%\((\w+)\)s", lambda name: f"${1 + list(values).index(name[1])}", ledger.SQL[statement]
+    )
+    intake_conn.execute(f"PREPARE probe {types} AS {numbered}")
+    execute = f"EXECUTE probe ({', '.join(f'%({name})s' for name in values)})"
+    with ClientCursor(intake_conn) as cursor:
+        if planned == "on the first evening":
+            cursor.execute(execute, values)
+        a_long_night(owner_conn)
+        rows = cursor.execute(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {execute}", values).fetchall()
     plan = "\n".join(line for (line,) in rows)
-    assert "Index Scan using incidents_pkey on incidents" in plan
+    assert key in plan, plan
     assert "Rows Removed by Filter" not in plan, plan
+
+
+def a_long_night(owner_conn: Connection) -> None:
+    """A site with a device and an open alarm each, thousands of times."""
+    for statement in FILL:
+        owner_conn.execute(statement, {"count": OPEN})
+    owner_conn.commit()
