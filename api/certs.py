@@ -94,8 +94,10 @@ def server_certificate(files: Files) -> x509.Certificate:
 
 
 def load_into(context: ssl.SSLContext, files: Files) -> None:
-    """Have a server show this certificate from the next connection on. Raises ``CertificateError``."""
+    """Have a server show this certificate from the next connection on. Raises ``CertificateError``, and then it goes on
+    showing the one before: a context that refused a pair has lost its key, so the pair is tried elsewhere first."""
     try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(files.cert, files.key)
         context.load_cert_chain(files.cert, files.key)
     except (OSError, ssl.SSLError) as error:
         raise CertificateError(
@@ -129,12 +131,18 @@ def is_due(certificate: x509.Certificate, now: datetime) -> bool:
 def make(folder: Path, names: Iterable[str], now: datetime, *, new_ca: bool = False) -> Made:
     """Make what is missing, due, of another CA, or lacks a name; leave the rest. Raises ``CertificateError``.
 
-    Names of the certificate before stay: a device or a bookmark may use them.
+    Names of the certificate before stay: a device or a bookmark may use them. A CA without its key is not made anew
+    unless that is asked for: every phone would warn, and the key may only have been put elsewhere.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     ca, ca_key = _certificate(folder / "ca.crt"), _key(folder / "ca.key")
-    ca_is_new = new_ca or ca is None or ca_key is None or is_due(ca, now)
+    if ca is not None and not new_ca and (ca_key is None or ca_key.public_key() != ca.public_key()):
+        raise CertificateError(
+            f"{folder / 'ca.key'} is not the key of {folder / 'ca.crt'}: bring back the right one, or run "
+            "`lianfang certs --new-ca` and have each phone fetch the new CA"
+        )
+    ca_is_new = new_ca or ca is None or is_due(ca, now)
     if ca_is_new or ca is None or ca_key is None:
         ca_key = ec.generate_private_key(ec.SECP256R1())
         ca = _ca_certificate(ca_key, now)
@@ -159,10 +167,14 @@ def make(folder: Path, names: Iterable[str], now: datetime, *, new_ca: bool = Fa
 
 
 def renew_if_due(files: Files, now: datetime) -> bool:
-    """Make an own certificate anew whose end is near; whether it did."""
-    if not files.own or not is_due(server_certificate(files), now):
+    """Make an own certificate anew whose end is near, or whose key is another's (it was being made when the machine
+    stopped); whether it did. Raises ``CertificateError``."""
+    if not files.own:
         return False
-    return make(files.cert.parent, names_of(server_certificate(files)), now).new_server
+    shown, key = server_certificate(files), _key(files.key)
+    if key is not None and key.public_key() == shown.public_key() and not is_due(shown, now):
+        return False
+    return make(files.cert.parent, names_of(shown), now).new_server
 
 
 def own_names() -> list[str]:

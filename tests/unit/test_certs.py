@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from api import certs
@@ -79,6 +81,32 @@ def test_a_lost_or_foreign_key_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / "a" / "server.key").write_bytes((tmp_path / "b" / "server.key").read_bytes())
     made = certs.make(tmp_path / "a", NAMES, NOW)
     assert (made.new_ca, made.new_server) == (False, True)
+
+
+def test_a_server_key_of_another_certificate_is_mended_without_being_asked(tmp_path: Path) -> None:
+    """The machine stopped between the writing of the key and of the certificate."""
+    first = certs.make(tmp_path / "a", NAMES, NOW)
+    certs.make(tmp_path / "b", NAMES, NOW)
+    files = certs.Files(tmp_path / "a" / "server.crt", tmp_path / "a" / "server.key", own=True)
+    files.key.write_bytes((tmp_path / "b" / "server.key").read_bytes())
+    assert certs.renew_if_due(files, NOW)
+    certs.server_certificate(files).verify_directly_issued_by(first.ca)
+    certs.load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), files)
+
+
+@pytest.mark.parametrize("key", ["missing", "foreign"])
+def test_a_ca_without_its_key_is_not_made_anew_behind_the_phones_backs(tmp_path: Path, key: str) -> None:
+    first = certs.make(tmp_path / "a", NAMES, NOW)
+    if key == "missing":
+        (tmp_path / "a" / "ca.key").unlink()
+    else:
+        certs.make(tmp_path / "b", NAMES, NOW)
+        (tmp_path / "a" / "ca.key").write_bytes((tmp_path / "b" / "ca.key").read_bytes())
+    with pytest.raises(certs.CertificateError, match="bring back the right one, or run `lianfang certs --new-ca`"):
+        certs.make(tmp_path / "a", [*NAMES, "second.example"], NOW)
+    assert (tmp_path / "a" / "server.crt").read_bytes() == first.server.public_bytes(Encoding.PEM)
+    second = certs.make(tmp_path / "a", NAMES, NOW, new_ca=True)
+    second.server.verify_directly_issued_by(second.ca)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "-x", "map.example/", "münchen", "300.1.1.1.", "x" * 64])
