@@ -157,6 +157,20 @@ def set_status(
     _tell(conn, number, now)
 
 
+def end_tests(conn: Connection[Any], ended_before: datetime, now: datetime) -> int:
+    """Say ``in_service`` of devices whose test was over before then; returns how many, a thousand at most.
+
+    They have rung since their test ended, whatever their row says: signals are judged by ``test_until``. Only what was
+    received before that, and is stored late, still asks for it; so this waits.
+    """
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        values = {"ended_before": ended_before, "now": now}
+        ids: list[int] = cursor.execute(SQL["end_tests"], values).fetchall()
+    if ids:
+        conn.execute(SQL["append_changes"], {"ids": sorted(ids), "now": now})
+    return len(ids)
+
+
 def retire(conn: Connection[Any], number: int, reason: str, actor: Actor, now: datetime) -> None:
     """Out of use for good: its login is gone, its history stays. Raises RegistryError."""
     before = _lock(conn, number)
@@ -322,8 +336,13 @@ def _write(conn: Connection[Any], statement: str, values: dict[str, Any]) -> int
         ) from error
     except psycopg.errors.UniqueViolation as error:
         if error.diag.constraint_name == "devices_device_id_key":
-            raise ConflictError(f"the device id {values['device_id']} is taken") from error
-        raise ConflictError(f"the gateway already has a device {values.get('external_id')!r}") from error
+            raise ConflictError(
+                f"the device id {values['device_id']} is taken, perhaps by a retired device: an id is given once",
+                field="device_id",
+            ) from error
+        raise ConflictError(
+            f"the gateway already has a device {values.get('external_id')!r}", field="external_id"
+        ) from error
     assert number is not None
     return number
 

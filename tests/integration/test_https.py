@@ -169,9 +169,7 @@ def test_a_given_certificate_that_is_replaced_before_its_key_goes_on_being_shown
     old = certs.make(tmp_path / "given", ["127.0.0.1"], now)
     new = certs.make(tmp_path / "next", ["127.0.0.1"], now)
     files = {"tls_cert": tmp_path / "given/server.crt", "tls_key": tmp_path / "given/server.key"}
-    with capture_logs() as logs, listening(
-        settings.model_copy(update=files), tmp_path / "given/ca.crt"
-    ):
+    with capture_logs() as logs, listening(settings.model_copy(update=files), tmp_path / "given/ca.crt"):
         shutil.copyfile(tmp_path / "next/server.crt", files["tls_cert"])
         wait_until(lambda: any(one["event"] == "certificate_not_read" for one in logs), what="a look at it")
         assert shown(settings) == old.server

@@ -102,7 +102,9 @@ def test_a_ca_without_its_key_is_not_made_anew_behind_the_phones_backs(tmp_path:
     else:
         certs.make(tmp_path / "b", NAMES, NOW)
         (tmp_path / "a" / "ca.key").write_bytes((tmp_path / "b" / "ca.key").read_bytes())
-    with pytest.raises(certs.CertificateError, match="bring back the right one, or run `lianfang certs --new-ca`"):
+    with pytest.raises(
+        certs.CertificateError, match="bring back the right one, or run `lianfang certs --new-ca`"
+    ):
         certs.make(tmp_path / "a", [*NAMES, "second.example"], NOW)
     assert (tmp_path / "a" / "server.crt").read_bytes() == first.server.public_bytes(Encoding.PEM)
     second = certs.make(tmp_path / "a", NAMES, NOW, new_ca=True)
