@@ -277,6 +277,15 @@ def test_the_embedded_broker_shows_the_same_certificate_and_its_successor(
         assert heard == [True]
         asyncio.run(until_it_shows(certs.make(files.cert.parent, ["second.example"], certs.utc_now()).server))
         assert client.is_connected(), "who is connected stays so"
+        # Whoever copies two files copies one after the other: the broker shows the earlier pair until both are there.
+        third = certs.make(folder / "third", ["127.0.0.1"], certs.utc_now())
+        shutil.copyfile(folder / "third/server.crt", files.cert)
+        with pytest.raises(certs.CertificateError, match="cannot be used"):
+            mosquitto.copy_certificate()
+        mosquitto.reload(process.pid)
+        assert broker_shows() != third.server
+        shutil.copyfile(folder / "third/server.key", files.key)
+        asyncio.run(until_it_shows(third.server))
         client.disconnect()
         client.loop_stop()
     finally:
