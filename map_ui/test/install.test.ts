@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseCoordinates } from '../src/install/coordinates.ts';
+import { metresBetween, parseCoordinates } from '../src/install/coordinates.ts';
+import { draftOf } from '../src/install/draft.ts';
 import { suggestedId } from '../src/install/memory.ts';
 
 test('coordinates are read as people paste them', () => {
@@ -32,6 +33,25 @@ test('any point of China is read as it was written, whichever comes first', () =
       expect(parseCoordinates(`${lat} ${lon}`)).toEqual([lon, lat]);
     }),
   );
+});
+
+test('a kilometre is one, along and across', () => {
+  expect(metresBetween([111, 34], [111, 34.008_993])).toBeCloseTo(1000, 0);
+  expect(metresBetween([111, 34], [111.010_848, 34])).toBeCloseTo(1000, 0);
+  expect(metresBetween([111, 34], [111, 34])).toBe(0);
+});
+
+test('what was begun is its own user\u2019s, for some hours', () => {
+  const hour = 3_600_000;
+  const kept = { user: 7, at: 100 * hour, step: 'site', job: {}, forms: {}, unanswered: [] };
+  const text = JSON.stringify(kept);
+  expect(draftOf(text, 7, 101 * hour)).toEqual(kept);
+  expect(draftOf(text, 8, 101 * hour), 'another user').toBeNull();
+  expect(draftOf(text, 7, 113 * hour), 'too old').toBeNull();
+  expect(draftOf(text, 7, 80 * hour), 'a clock that was set back').toBeNull();
+  for (const other of [null, '', '{', '"x"', '7', JSON.stringify({ ...kept, forms: undefined })]) {
+    expect(draftOf(other, 7, 101 * hour)).toBeNull();
+  }
 });
 
 test('a suggested device id is one that the server takes', () => {

@@ -17,3 +17,14 @@ export function parseCoordinates(text: string): LonLat | null {
   const swapped = Math.abs(first) < 60 && second >= 73 && second <= 136;
   return swapped ? [second, first] : [first, second];
 }
+
+const EARTH_M = 6_371_008.8;
+
+/** Metres between two points on a sphere (haversine), to half a percent. */
+export function metresBetween([lon1, lat1]: LonLat, [lon2, lat2]: LonLat): number {
+  const rad = Math.PI / 180;
+  const a =
+    Math.sin(((lat2 - lat1) * rad) / 2) ** 2 +
+    Math.cos(lat1 * rad) * Math.cos(lat2 * rad) * Math.sin(((lon2 - lon1) * rad) / 2) ** 2;
+  return 2 * EARTH_M * Math.asin(Math.min(1, Math.sqrt(a)));
+}
