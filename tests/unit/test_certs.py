@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -66,6 +67,38 @@ def test_another_name_is_added_and_no_earlier_one_lost(tmp_path: Path) -> None:
     made = certs.make(tmp_path, ["Second.example"], NOW)
     assert set(certs.names_of(made.server)) == {*NAMES, "second.example"}
     assert (made.new_ca, made.new_server) == (False, True)
+
+
+def test_one_that_was_made_with_the_clock_ahead_is_made_anew(tmp_path: Path) -> None:
+    first = certs.make(tmp_path, NAMES, NOW)
+    files = certs.Files(tmp_path / "server.crt", tmp_path / "server.key", own=True)
+    for path in tmp_path.glob("server.*"):
+        path.unlink()
+    certs.make(tmp_path, NAMES, NOW + timedelta(days=1000))
+    assert certs.renew_if_due(files, NOW)
+    renewed = certs.server_certificate(files)
+    assert renewed.not_valid_before_utc <= NOW
+    renewed.verify_directly_issued_by(first.ca)
+
+
+@pytest.mark.parametrize("days", [-400, 3650])
+def test_a_clock_that_is_wrong_makes_no_new_ca_by_itself(tmp_path: Path, days: int) -> None:
+    first = certs.make(tmp_path, NAMES, NOW)
+    files = certs.Files(tmp_path / "server.crt", tmp_path / "server.key", own=True)
+    with pytest.raises(certs.CertificateError, match="if that is right, run `lianfang certs`"):
+        certs.renew_if_due(files, NOW + timedelta(days=days))
+    assert certs.make(tmp_path, NAMES, NOW).ca == first.ca
+    asked = certs.make(tmp_path, NAMES, NOW + timedelta(days=days))
+    assert asked.new_ca, "who runs the command is there to tell the phones"
+
+
+def test_two_that_find_it_due_make_one(tmp_path: Path) -> None:
+    certs.make(tmp_path, NAMES, NOW)
+    later = NOW + timedelta(days=390)
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: certs.make(tmp_path, NAMES, later), range(8)))
+    assert sum(one.new_server for one in made) == 1
+    assert len({one.server for one in made}) == 1
 
 
 def test_a_new_ca_takes_a_new_server_certificate_with_it(tmp_path: Path) -> None:
