@@ -13,13 +13,24 @@ test('coordinates are read as people paste them', () => {
     '经度：111.195 纬度：34.778',
     '111.195°E 34.778°N',
     '34.778, 111.195',
+    '１１１．１９５，３４．７７８',
+    '111.195, 34.778.',
   ]) {
     expect(parseCoordinates(text), text).toEqual([111.195, 34.778]);
   }
 });
 
 test('what is not two numbers is no position', () => {
-  for (const text of ['', '111.195', '1, 2, 3', 'the yard', '12:30:15', '<b>1,2</b>']) {
+  for (const text of [
+    '',
+    '111.195',
+    '1, 2, 3',
+    'the yard',
+    '12:30:15',
+    '<b>1,2</b>',
+    '1110.5',
+    '111.195.34.778',
+  ]) {
     expect(parseCoordinates(text), text).toBeNull();
   }
 });

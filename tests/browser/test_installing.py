@@ -189,7 +189,7 @@ def test_an_installer_registers_a_device_tests_it_and_it_rings(
     expect(big).to_have_text(words["save_site"])
     page.locator("[name=name]").fill("王建国家")
     page.locator("[name=contact_name]").fill("王建国")
-    page.locator("[name=contact_phone]").fill("13812345678")
+    page.locator("[name=contact_phone]").fill("１３８12345678")
     accessible(page)
     thumb_sized(page)
     big.click()
@@ -246,10 +246,10 @@ def test_an_installer_registers_a_device_tests_it_and_it_rings(
         device.close()
 
     consent = village.owner.execute(
-        "SELECT c.name, c.consent_at IS NOT NULL, u.username FROM contacts c"
+        "SELECT c.name, c.phone, c.consent_at IS NOT NULL, u.username FROM contacts c"
         " JOIN users u ON u.id = c.consent_by_user"
     ).fetchall()
-    assert consent == [("王建国", True, "zhang")]
+    assert consent == [("王建国", "13812345678", True, "zhang")]
     page.reload()
     expect(page.get_by_text(words["village"])).to_be_visible()  # it remembers the last village
 
@@ -309,6 +309,16 @@ def test_a_place_outside_the_area_or_every_boundary_says_so(
         expect(page.locator("lf-where-step footer")).to_contain_text("outside your area")
         page.get_by_role("button", name="Back").click()
         page.get_by_role("button", name="Back").click()
+
+
+def test_a_position_that_the_phone_hardly_knows_is_no_good_one(
+    browse: Browse, served: Served, village: Town
+) -> None:
+    page = open_page(browse, served, village, "zhang")
+    page.context.set_geolocation({"longitude": HERE[0], "latitude": HERE[1], "accuracy": 1500})
+    page.get_by_role("button", name="Use this phone's position").click()
+    expect(page.get_by_role("alert")).to_contain_text("only to about 1,500 m")
+    accessible(page)
 
 
 def test_the_pin_is_where_the_cross_is(browse: Browse, served: Served, village: Town) -> None:

@@ -55,6 +55,8 @@ export const installEn: Record<keyof typeof installZh, string> = {
   'install.where.position': 'Position',
   'install.where.accuracy': 'to about {n} m',
   'install.where.converted': 'converted from {crs}: {m} m',
+  'install.where.inaccurate':
+    'The phone knows its position only to about {n} m. Step into the open and try again, or adjust it on the map.',
   'install.where.away':
     'This phone is {m} m away from this place. If you stand there, the coordinates are wrong, or were read in the wrong system.',
   'install.where.choose': '{tier} without boundary (optional)',

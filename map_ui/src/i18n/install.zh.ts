@@ -48,6 +48,7 @@ export const installZh = {
   'install.where.position': '坐标',
   'install.where.accuracy': '定位误差约 {n} 米',
   'install.where.converted': '由 {crs} 换算，移动 {m} 米',
+  'install.where.inaccurate': '手机定位误差约 {n} 米。请到空旷处重新定位，或在地图上调整。',
   'install.where.away': '本机距此处 {m} 米。如果您就在现场，则坐标有误，或坐标系选错。',
   'install.where.choose': '没有边界的{tier}（可不选）',
   'install.where.unchosen': '未选',

@@ -76,11 +76,11 @@ export class InstallApp extends App {
   }
 
   #takeUp(draft: Draft | null): void {
-    if (draft === null) return;
-    this.#forms = draft.forms;
-    for (const one of draft.unanswered) this.unanswered.add(one);
-    this.job.set({ ...NOTHING, ...draft.job });
-    this.step.set(draft.step);
+    this.unanswered.clear(); // what another user left is not this one's
+    for (const one of draft?.unanswered ?? []) this.unanswered.add(one);
+    this.#forms = draft?.forms ?? {};
+    this.job.set({ ...NOTHING, ...draft?.job });
+    this.step.set(draft?.step ?? 'place');
   }
 
   /** Keep what was begun, for when the phone drops this page. */

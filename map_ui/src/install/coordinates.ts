@@ -4,11 +4,13 @@ import type { LonLat } from '../model/documents.ts';
 export const SYSTEMS = ['WGS84', 'GCJ-02', 'BD-09'] as const;
 export type System = (typeof SYSTEMS)[number];
 
-const NUMBER = /[-+]?\d{1,3}(?:\.\d+)?/gu;
+/** Whole ones only: of 1110.5, neither 111 nor 0.5 was meant. */
+const NUMBER = /(?<![\d.])[-+]?\d{1,3}(?:\.\d+)?(?!\d|\.\d)/gu;
 const ALLOWED = /^[\s\d.,;:，；：、+\-°()（）[\]a-z经纬度东北]*$/iu;
 
 /** Longitude first; null where the text does not hold exactly two numbers. Pairs that can only be swapped are put right. */
-export function parseCoordinates(text: string): LonLat | null {
+export function parseCoordinates(pasted: string): LonLat | null {
+  const text = pasted.normalize('NFKC'); // a Chinese keyboard may write １１１．１９５
   if (!ALLOWED.test(text)) return null;
   const numbers = text.match(NUMBER)?.map(Number) ?? [];
   const [first, second] = numbers;

@@ -103,11 +103,11 @@ export class DeviceStep extends StepElement {
     const external = this.field(form, 'external_id');
     const wrong: Record<string, string> = {};
     if (!spoke && this.gateway && !external) wrong['external_id'] = t('install.device.external_missing');
-    if (!DEVICE_ID.test(this.field(form, 'device_id'))) wrong['device_id'] = t('install.device.id_wrong');
+    if (!DEVICE_ID.test(this.plain(form, 'device_id'))) wrong['device_id'] = t('install.device.id_wrong');
     if (!this.fine(wrong) || !site) return;
     void this.send(async () => {
       const common = {
-        device_id: this.field(form, 'device_id'),
+        device_id: this.plain(form, 'device_id'),
         kind: this.kind,
         name: this.field(form, 'name'),
         zone: this.field(form, 'zone'),

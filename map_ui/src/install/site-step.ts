@@ -22,7 +22,7 @@ export class SiteStep extends StepElement {
     event.preventDefault();
     const form = event.target as HTMLFormElement;
     const contact = this.field(form, 'contact_name');
-    const number = this.field(form, 'contact_phone');
+    const number = this.plain(form, 'contact_phone');
     const consents = this.field(form, 'consent') === 'on';
     const name = this.field(form, 'name');
     if (!this.fine(this.check(name, contact, number, consents))) return;

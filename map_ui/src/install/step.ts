@@ -122,6 +122,11 @@ export abstract class StepElement extends AppElement {
     const value = new FormData(form).get(name);
     return typeof value === 'string' ? value.trim() : '';
   }
+
+  /** What is letters and digits to others too: a Chinese keyboard may write １３８ for 138. */
+  protected plain(form: HTMLFormElement, name: string): string {
+    return this.field(form, name).normalize('NFKC');
+  }
 }
 
 export const signedOut = (problem: unknown): boolean => problem instanceof Problem && problem.status === 401;

@@ -15,6 +15,8 @@ import './division-choice.ts';
 /** Nearer than this, the phone is where the place is; WGS 84 and GCJ-02 lie some 500 m apart in most of China. */
 const HERE_M = 150;
 const RECENT_MS = 60_000;
+/** A position that is known no better than this may be another yard's, or another village's. */
+const GOOD_M = 50;
 
 @customElement('lf-where-step')
 export class WhereStep extends StepElement {
@@ -114,6 +116,13 @@ export class WhereStep extends StepElement {
             : html`<p class="note bad" role="alert">
                 ${t('install.where.away', { m: Math.round(this.away_m) })}
               </p>`
+        }
+        ${
+          accuracy_m !== null && accuracy_m > GOOD_M
+            ? html`<p class="note bad" role="alert">
+                ${t('install.where.inaccurate', { n: Math.round(accuracy_m) })}
+              </p>`
+            : nothing
         }
         ${location.tiers.length === 0 ? html`<p class="note bad" role="alert">${t('install.where.outside')}</p>` : nothing}
         ${location.may_place ? nothing : html`<p class="note bad" role="alert">${t('install.where.not_yours')}</p>`}
