@@ -133,14 +133,17 @@ def set_status(
     actor: Actor,
     now: datetime,
 ) -> None:
-    """In service, in test until a time, or out of service. A retired device stays retired. Raises RegistryError."""
+    """In service, in test until a time, or out of service. A retired device stays retired. Raises RegistryError.
+
+    Signals are judged by ``test_until``, not by the moment at which they are stored.
+    """
     before = _lock(conn, number)
     if before["status"] == DeviceStatus.RETIRED:
         raise ConflictError(f"{before['device_id']} is retired: register it anew under another device id")
     if status is DeviceStatus.RETIRED:
         raise ConflictError("to retire a device is an act of its own, which takes its login too")
     until = test_until if status is DeviceStatus.TEST else None
-    conn.execute(SQL["set_status"], {"id": number, "status": status.value, "test_until": until})
+    conn.execute(SQL["set_status"], {"id": number, "status": status.value, "test_until": until, "now": now})
     _remember(
         conn, number, actor, now, "status", reason=reason,
         before={"status": before["status"]},

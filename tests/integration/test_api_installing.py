@@ -329,6 +329,24 @@ def test_a_device_is_in_test_from_its_first_moment_and_rings_when_the_test_is_ov
     assert seen.count("incidents") == 1, "nobody had to end the test"
 
 
+def test_what_was_received_in_a_test_and_is_stored_after_it_was_ended_rings_nowhere(
+    city: httpx.Client, given: World, intake_conn: psycopg.Connection
+) -> None:
+    """The intake may be behind when the installer presses "in service"."""
+    until = datetime.now(UTC) + timedelta(minutes=30)
+    device = registered(city, "pir-1", site_id=given.site(), test_until=until.isoformat())
+    heard = datetime.now(UTC)
+    done = city.post(
+        f"/api/v1/devices/{device['id']}/status", json={"status": "in_service", "reason": "works"}
+    )
+    assert done.json()["status"] == "in_service"
+    intake, seen = Intake(intake_conn), Seen(given.conn)
+    assert intake.accept(says("pir-1", "130", at=heard)) == ["stored"]
+    assert (len(seen.signals), seen.count("incidents")) == (1, 0)
+    assert intake.accept(says("pir-1", "130", at=datetime.now(UTC))) == ["stored"]
+    assert seen.count("incidents") == 1
+
+
 @pytest.mark.parametrize("days", [-1, 8])
 def test_a_test_ends_within_a_week(city: httpx.Client, given: World, days: int) -> None:
     until = (datetime.now(UTC) + timedelta(days=days)).isoformat()
