@@ -78,7 +78,7 @@ export const registerDevice = (
 
 /** The device that was registered there just now, where it is not known whether it was. */
 export async function deviceThere(body: NewDevice): Promise<InstalledDevice | undefined> {
-  return (await devicesOf(body.site_id)).find(
+  return (await devicesOf(body.site_id, body.device_id)).find(
     (one) => one.device_id === body.device_id && one.kind === body.kind && one.status === 'test',
   );
 }
@@ -86,10 +86,13 @@ export async function deviceThere(body: NewDevice): Promise<InstalledDevice | un
 export const readDevice = (device: number): Promise<InstalledDevice> =>
   request('GET', `${V1}/devices/${device}`);
 
-/** A site's devices, those that are in use or may come to it again. */
-export const devicesOf = async (site: number): Promise<InstalledDevice[]> =>
+/** A site's devices, those that are in use or may come to it again; with `named` those of this name or id. */
+export const devicesOf = async (site: number, named = ''): Promise<InstalledDevice[]> =>
   properties(
-    await request<Features<InstalledDevice>>('GET', `${V1}/devices?site_id=${site}&limit=100`),
+    await request<Features<InstalledDevice>>(
+      'GET',
+      `${V1}/devices?${query({ site_id: site, limit: 100, ...(named ? { q: named } : {}) })}`,
+    ),
   ).filter((one) => one.status !== 'retired');
 
 export const adoptDevice = (
