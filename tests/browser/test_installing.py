@@ -687,6 +687,26 @@ def test_what_is_there_already_is_tested_again_and_its_state_is_told(
     expect(test).to_contain_text(words["in_service"])
 
 
+def test_lists_that_could_not_be_read_are_read_again_and_stop_nobody(
+    browse: Browse, served: Served, village: Town
+) -> None:
+    village.world.device("zb-gw", kind="gateway", protocol="zigbee2mqtt", village=VILLAGE)
+    page = open_page(browse, served, village, "zhang")
+    page.get_by_role("button", name="Use this phone's position").click()
+    page.get_by_text("Zhao's house").click()
+    page.route("**/api/v1/devices?**", lambda route: route.abort())
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_role("alert")).to_contain_text("could not be read")
+    expect(page.get_by_role("button", name="Save, and begin the test")).to_be_enabled()
+    accessible(page)
+    page.unroute("**/api/v1/devices?**")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_label("Through a gateway").locator("option")).to_have_text(
+        ["Connects itself", "zb-gw"]
+    )
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
 def test_a_line_that_is_half_dead_is_not_taken_for_a_silent_device(
     browse: Browse, served: Served, village: Town
 ) -> None:

@@ -311,6 +311,8 @@ def test_a_contacts_consent_tells_when_and_who_recorded_it(
     assert consent(seen) == (at, "installer")
     path = f"/api/v1/sites/{number}/contacts/{added['id']}"
     assert consent(city.patch(path, json={"relation": "owner"}).json()) == (at, "installer")
+    ahead = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    problem(city.patch(path, json={"consent_at": ahead}), 422, "wrong-input")
     withdrawn = city.patch(path, json={"consent_at": None}).json()
     assert (withdrawn["consent_at"], withdrawn["consent_by"]) == (None, None)
 

@@ -205,6 +205,11 @@ def test_doctor_says_when_it_is_about_to_end(settings: Settings) -> None:
     assert found.bad
     assert "browsers will refuse it" in found.what
     assert "lianfang certs" in found.advice
+    shutil.rmtree(certs.folder_of(settings))
+    make(settings, timedelta(days=-400))
+    (found,) = doctor.look_at_certificate(settings)
+    assert found.bad
+    assert "begins on" in found.what
 
 
 def test_a_taken_https_port_is_said(settings: Settings) -> None:

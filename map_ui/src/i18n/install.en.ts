@@ -95,6 +95,8 @@ export const installEn: Record<keyof typeof installZh, string> = {
   'install.device.unknown': 'Talks already, not registered: {name} ({protocol})',
   'install.device.unknown_elsewhere':
     "What talks already and is not registered is shown to the whole city's installers only: ask the city desk.",
+  'install.device.unread':
+    'Gateways, and what talks already, could not be read. A new device that connects itself can be saved all the same.',
   'install.device.already': 'Already here',
   'install.device.again': 'Test it again, or make a new password',
   'install.device.kind': 'Kind',

@@ -83,6 +83,7 @@ export const installZh = {
   'install.device.fresh': '新设备',
   'install.device.unknown': '已在发信号的未登记设备：{name}（{protocol}）',
   'install.device.unknown_elsewhere': '已在发信号的未登记设备只有全市安装员能看到，请联系市级值守台。',
+  'install.device.unread': '网关和已在发信号的设备没有读到。直接连接的新设备仍可保存。',
   'install.device.already': '此处已有',
   'install.device.again': '重新测试，或重新生成密码',
   'install.device.kind': '类型',

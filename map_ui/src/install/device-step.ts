@@ -16,7 +16,7 @@ import {
 } from './api.ts';
 import type { InstalledDevice, UnknownDevice } from './documents.ts';
 import { suggestedId } from './memory.ts';
-import { StepElement } from './step.ts';
+import { signedOut, StepElement } from './step.ts';
 import { phone } from './styles.ts';
 
 const KINDS = [
@@ -60,6 +60,8 @@ export class DeviceStep extends StepElement {
   @state() private adopted = '';
   @state() private kind: (typeof KINDS)[number] = 'infrared_sensor';
   @state() private gateway: InstalledDevice | null = null;
+  /** The lists above could not be read: no gateway to choose then is not the same as none there. */
+  @state() private unread = false;
   /** The id that somebody typed, which no choice of another kind takes away. */
   @state() private typedId: string | null = null;
   readonly #random = crypto.getRandomValues(new Uint8Array(4));
@@ -81,14 +83,22 @@ export class DeviceStep extends StepElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    void this.read();
+  }
+
+  private async read(): Promise<void> {
     const { location, site } = this.app.job.value;
-    void this.send(async () => {
+    this.unread = false;
+    try {
       [this.unknown, this.gateways, this.there] = await Promise.all([
         unknownDevices(),
         gateways(location?.township ?? location?.county ?? null),
         site ? devicesOf(site.id) : [],
       ]);
-    });
+    } catch (problem) {
+      if (signedOut(problem)) this.app.signInAgain();
+      else this.unread = true;
+    }
   }
 
   private get spoke(): UnknownDevice | undefined {
@@ -157,6 +167,12 @@ export class DeviceStep extends StepElement {
     return html`<form @submit=${this.submit} novalidate>
       <div class="body">
         ${site ? html`<p class="note">${t('install.done.site', { site: site.name })}</p>` : nothing}
+        ${
+          this.unread
+            ? html`<p class="note bad" role="alert">${t('install.device.unread')}</p>
+                <button type="button" @click=${this.read}>${t('install.retry')}</button>`
+            : nothing
+        }
         ${this.there.length > 0 ? this.already() : nothing}
         ${this.unknown.length > 0 ? this.which() : nothing}
         ${this.seesUnknown ? nothing : html`<p class="muted">${t('install.device.unknown_elsewhere')}</p>`}

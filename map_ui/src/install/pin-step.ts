@@ -156,7 +156,7 @@ export class PinStep extends StepElement {
                 </div>`
         }
       </div>
-      ${this.failed ? nothing : this.footer(t('install.pin.use'))}
+      ${this.failed ? nothing : this.footer(t('install.pin.use'), t('install.loading'))}
     </form>`;
   }
 }

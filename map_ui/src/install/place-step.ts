@@ -107,7 +107,7 @@ export class PlaceStep extends StepElement {
           <a class="button" href="/install/ca.crt" download>${t('install.ca.get')}</a>
         </details>
       </div>
-      ${this.footer(this.sending ? t('install.place.locating') : t('install.place.phone'))}
+      ${this.footer(t('install.place.phone'), t('install.place.locating'))}
     </form>`;
   }
 
@@ -189,7 +189,7 @@ export class PasteStep extends StepElement {
           ${this.beside('system')}
         </fieldset>
       </div>
-      ${this.footer(t('install.paste.find'))}
+      ${this.footer(t('install.paste.find'), t('install.loading'))}
     </form>`;
   }
 }

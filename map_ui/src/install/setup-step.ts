@@ -78,7 +78,7 @@ export class SetupStep extends StepElement {
         ${device ? html`<p class="note" role="status">${t('install.site.saved', { name: device.name || device.device_id })}</p>` : nothing}
         ${setup === null ? nothing : setup.through ? this.through(setup) : this.values(setup)}
       </div>
-      ${this.footer(t('install.setup.go'))}
+      ${this.footer(t('install.setup.go'), t('install.loading'))}
     </form>`;
   }
 

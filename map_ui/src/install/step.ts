@@ -108,13 +108,11 @@ export abstract class StepElement extends AppElement {
     return what ? html`<p class="problem" id="wrong-${field}" role="alert">${what}</p>` : nothing;
   }
 
-  protected footer(action: string, extra: TemplateResult | typeof nothing = nothing): TemplateResult {
+  /** The big button; `busy` is what it says while its work is under way. */
+  protected footer(action: string, busy = t('install.saving')): TemplateResult {
     return html`<footer>
       ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}
-      <button class="primary" type="submit" ?disabled=${this.sending}>
-        ${this.sending ? t('install.saving') : action}
-      </button>
-      ${extra}
+      <button class="primary" type="submit" ?disabled=${this.sending}>${this.sending ? busy : action}</button>
     </footer>`;
   }
 

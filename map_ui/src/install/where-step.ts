@@ -139,7 +139,7 @@ export class WhereStep extends StepElement {
         <button type="button" @click=${() => this.app.go('pin')}>${t('install.where.move')}</button>
         ${this.choices(location)}
       </div>
-      ${this.footer(t('install.next'))}
+      ${this.footer(t('install.next'), t('install.loading'))}
     </form>`;
   }
 
