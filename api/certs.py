@@ -9,12 +9,14 @@ usage critical, subject alternative names (browsers read no other name), subject
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
 import os
 import re
 import socket
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -94,8 +96,10 @@ def server_certificate(files: Files) -> x509.Certificate:
 
 
 def load_into(context: ssl.SSLContext, files: Files) -> None:
-    """Have a server show this certificate from the next connection on. Raises ``CertificateError``."""
+    """Have a server show this certificate from the next connection on. Raises ``CertificateError``, and then it goes on
+    showing the one before: a context that refused a pair has lost its key, so the pair is tried elsewhere first."""
     try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(files.cert, files.key)
         context.load_cert_chain(files.cert, files.key)
     except (OSError, ssl.SSLError) as error:
         raise CertificateError(
@@ -122,19 +126,49 @@ def names_of(certificate: x509.Certificate) -> list[str]:
 
 
 def is_due(certificate: x509.Certificate, now: datetime) -> bool:
-    """Whether it ends soon enough to be made anew."""
-    return certificate.not_valid_after_utc - now < RENEW_BEFORE
+    """Whether it is to be made anew: it ends soon, or begins later, because the clock was wrong when it was made."""
+    return certificate.not_valid_after_utc - now < RENEW_BEFORE or certificate.not_valid_before_utc > now
 
 
-def make(folder: Path, names: Iterable[str], now: datetime, *, new_ca: bool = False) -> Made:
+def make(
+    folder: Path, names: Iterable[str], now: datetime, *, new_ca: bool = False, keep_ca: bool = False
+) -> Made:
     """Make what is missing, due, of another CA, or lacks a name; leave the rest. Raises ``CertificateError``.
 
-    Names of the certificate before stay: a device or a bookmark may use them.
+    Names of the certificate before stay: a device or a bookmark may use them. A CA without its key is not made anew
+    unless that is asked for: every phone would warn, and the key may only have been put elsewhere. With ``keep_ca`` not
+    one that is due either: nobody is there to tell the phones, and it may be the clock that is wrong.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
+    with _alone(folder):
+        return _made(folder, names, now, new_ca=new_ca, keep_ca=keep_ca)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Of two processes that find a certificate due, one makes it and the other finds it made."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _made(folder: Path, names: Iterable[str], now: datetime, *, new_ca: bool, keep_ca: bool) -> Made:
     ca, ca_key = _certificate(folder / "ca.crt"), _key(folder / "ca.key")
-    ca_is_new = new_ca or ca is None or ca_key is None or is_due(ca, now)
+    if ca is not None and not new_ca and (ca_key is None or ca_key.public_key() != ca.public_key()):
+        raise CertificateError(
+            f"{folder / 'ca.key'} is not the key of {folder / 'ca.crt'}: bring back the right one, or run "
+            "`lianfang certs --new-ca` and have each phone fetch the new CA"
+        )
+    if ca is not None and keep_ca and is_due(ca, now):
+        raise CertificateError(
+            f"the own CA is valid from {ca.not_valid_before_utc:%Y-%m-%d} to {ca.not_valid_after_utc:%Y-%m-%d}, and "
+            f"now it is {now:%Y-%m-%d}: if that is right, run `lianfang certs` and have each phone fetch the new CA"
+        )
+    ca_is_new = new_ca or ca is None or is_due(ca, now)
     if ca_is_new or ca is None or ca_key is None:
         ca_key = ec.generate_private_key(ec.SECP256R1())
         ca = _ca_certificate(ca_key, now)
@@ -159,10 +193,14 @@ def make(folder: Path, names: Iterable[str], now: datetime, *, new_ca: bool = Fa
 
 
 def renew_if_due(files: Files, now: datetime) -> bool:
-    """Make an own certificate anew whose end is near; whether it did."""
-    if not files.own or not is_due(server_certificate(files), now):
+    """Make an own certificate anew whose end is near, or whose key is another's (it was being made when the machine
+    stopped); whether it did. Raises ``CertificateError``."""
+    if not files.own:
         return False
-    return make(files.cert.parent, names_of(server_certificate(files)), now).new_server
+    shown, key = server_certificate(files), _key(files.key)
+    if key is not None and key.public_key() == shown.public_key() and not is_due(shown, now):
+        return False
+    return make(files.cert.parent, names_of(shown), now, keep_ca=True).new_server
 
 
 def own_names() -> list[str]:

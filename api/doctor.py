@@ -195,6 +195,9 @@ def look_at_certificate(settings: Settings) -> Iterator[Finding]:
     if certs.is_due(certificate, now):
         over = certificate.not_valid_after_utc <= now
         what = f"{'ended' if over else 'ends'} on {until}: browsers {'refuse' if over else 'will refuse'} it"
+        if certificate.not_valid_before_utc > now:
+            since = f"{certificate.not_valid_before_utc.astimezone(settings.zone):%Y-%m-%d}"
+            what = f"begins on {since}: browsers refuse it; the clock is or was wrong"
         advice = (
             "run `lianfang certs`; a running `up` shows the new one within the hour"
             if files.own

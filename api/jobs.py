@@ -18,6 +18,7 @@ import structlog
 from psycopg import sql
 from psycopg.rows import tuple_row
 
+from alarms.registry import devices
 from api import heartbeat
 from api.database.pool import connect
 from api.ready import announce_ready
@@ -105,12 +106,18 @@ def forget_searches(conn: psycopg.Connection, _: Settings, now: datetime) -> int
     return conn.execute("DELETE FROM searches WHERE expires_at < %s", [now]).rowcount
 
 
+def end_tests(conn: psycopg.Connection, _: Settings, now: datetime) -> int:
+    """Devices whose test has been over for a day: what was received in it is stored by then."""
+    return devices.end_tests(conn, now - timedelta(days=1), now)
+
+
 SWEEPS = (
     Sweep("make_partitions", 3600, make_partitions),
     Sweep("drop_old_partitions", 3600, drop_old_partitions),
     Sweep("forget_callers", 3600, forget_callers),
     Sweep("forget_evidence", 3600, forget_evidence),
     Sweep("forget_searches", 3600, forget_searches),
+    Sweep("end_tests", 300, end_tests),
     Sweep("end_sessions", 300, end_sessions),
     Sweep("forget_message_ids", 600, forget_message_ids),
 )

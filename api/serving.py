@@ -49,6 +49,15 @@ class _Plain(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def _renew(files: certs.Files) -> None:
+    """What cannot be renewed now (a full disk, a CA key that lies elsewhere) serves until its end: doctor says when."""
+    try:
+        if certs.renew_if_due(files, certs.utc_now()):
+            log.info("certificate_renewed")
+    except (OSError, certs.CertificateError) as error:
+        log.warning("certificate_not_renewed", why=str(error))
+
+
 class Listening:
     """Serves until it is told to stop. Raises ``CertificateError`` or ``SettingsError`` before it listens."""
 
@@ -60,7 +69,7 @@ class Listening:
         app = create_app(settings)
         self._tls: _Beside | None = None
         if self._files is not None:
-            certs.renew_if_due(self._files, certs.utc_now())
+            _renew(self._files)
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._context.minimum_version = ssl.TLSVersion.TLSv1_2
             certs.load_into(self._context, self._files)
@@ -103,9 +112,8 @@ class Listening:
         shown = self._files.cert.stat().st_mtime_ns
         while True:
             await asyncio.sleep(self._look_s)
+            _renew(self._files)
             try:
-                if certs.renew_if_due(self._files, certs.utc_now()):
-                    log.info("certificate_renewed")
                 if (there := self._files.cert.stat().st_mtime_ns) != shown:
                     certs.load_into(self._context, self._files)
                     shown = there

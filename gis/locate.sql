@@ -12,8 +12,8 @@ SELECT place_sites(%(ids)s::bigint[]);
 SELECT place_devices(%(ids)s::bigint[]);
 
 -- name: where_is
--- A point's cell and tiers with their names, from the city down; whether the asker may put something there, and whose
--- it then is. NULL in place of what nothing covers.
+-- A point's cell and tiers with their names, from the city down, as something would be placed that is declared to be in a
+-- division; whether the asker may put something there, and whose it then is. NULL in place of what nothing covers.
 SELECT json_build_object(
            'grid_cell', CASE WHEN l.grid_cell IS NOT NULL THEN json_build_object('code', l.grid_cell, 'name', c.name) END,
            'county', l.county, 'township', l.township, 'village', l.village,
@@ -26,7 +26,7 @@ SELECT json_build_object(
            'may_place', coalesce(scope_keys(l.county, l.township, l.village, o.id) && current_scope(), false),
            'organisation_id', o.id)::text
   FROM (SELECT ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326) AS point) p
-  LEFT JOIN LATERAL locate(p.point) l ON true
+  LEFT JOIN LATERAL place(p.point, %(division)s) l ON true
   LEFT JOIN grid_cells c ON c.id = l.grid_cell_id
  CROSS JOIN LATERAL (SELECT own_organisation(l.county, l.township, l.village)) AS o (id);
 

@@ -79,9 +79,10 @@ def _verdict(
         qualifier is Qualifier.RESTORE
     ):  # rings nobody; what it ends must not go on because its device is tested
         return Verdict.RESTORE
-    # What was received before the test mode's end happened before it too: the later moment decides.
+    # What was received before the test mode's end happened before it too: the later moment decides. Also when somebody
+    # ended it and put the device in service: what is stored a moment later must not ring after all.
     if (
-        device.status is DeviceStatus.TEST
+        device.status in (DeviceStatus.TEST, DeviceStatus.IN_SERVICE)
         and device.test_until is not None
         and received_at < device.test_until
     ):

@@ -133,14 +133,17 @@ def set_status(
     actor: Actor,
     now: datetime,
 ) -> None:
-    """In service, in test until a time, or out of service. A retired device stays retired. Raises RegistryError."""
+    """In service, in test until a time, or out of service. A retired device stays retired. Raises RegistryError.
+
+    Signals are judged by ``test_until``, not by the moment at which they are stored.
+    """
     before = _lock(conn, number)
     if before["status"] == DeviceStatus.RETIRED:
         raise ConflictError(f"{before['device_id']} is retired: register it anew under another device id")
     if status is DeviceStatus.RETIRED:
         raise ConflictError("to retire a device is an act of its own, which takes its login too")
     until = test_until if status is DeviceStatus.TEST else None
-    conn.execute(SQL["set_status"], {"id": number, "status": status.value, "test_until": until})
+    conn.execute(SQL["set_status"], {"id": number, "status": status.value, "test_until": until, "now": now})
     _remember(
         conn, number, actor, now, "status", reason=reason,
         before={"status": before["status"]},
@@ -155,6 +158,20 @@ def set_status(
         details={"status": status.value},
     )
     _tell(conn, number, now)
+
+
+def end_tests(conn: Connection[Any], ended_before: datetime, now: datetime) -> int:
+    """Say ``in_service`` of devices whose test was over before then; returns how many, a thousand at most.
+
+    They have rung since their test ended, whatever their row says: signals are judged by ``test_until``. Only what was
+    received before that, and is stored late, still asks for it; so this waits.
+    """
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        values = {"ended_before": ended_before, "now": now}
+        ids: list[int] = cursor.execute(SQL["end_tests"], values).fetchall()
+    if ids:
+        conn.execute(SQL["append_changes"], {"ids": sorted(ids), "now": now})
+    return len(ids)
 
 
 def retire(conn: Connection[Any], number: int, reason: str, actor: Actor, now: datetime) -> None:
@@ -322,8 +339,13 @@ def _write(conn: Connection[Any], statement: str, values: dict[str, Any]) -> int
         ) from error
     except psycopg.errors.UniqueViolation as error:
         if error.diag.constraint_name == "devices_device_id_key":
-            raise ConflictError(f"the device id {values['device_id']} is taken") from error
-        raise ConflictError(f"the gateway already has a device {values.get('external_id')!r}") from error
+            raise ConflictError(
+                f"the device id {values['device_id']} is taken, perhaps by a retired device: an id is given once",
+                field="device_id",
+            ) from error
+        raise ConflictError(
+            f"the gateway already has a device {values.get('external_id')!r}", field="external_id"
+        ) from error
     assert number is not None
     return number
 

@@ -88,8 +88,26 @@ UPDATE devices d
 RETURNING d.id;
 
 -- name: set_status
-UPDATE devices SET status = %(status)s, test_until = %(test_until)s, version = version + 1, updated_at = now()
+-- A test that is ended by hand ended now: what was received in it, and is stored after, does not ring.
+UPDATE devices
+   SET status = %(status)s, version = version + 1, updated_at = now(),
+       test_until = CASE WHEN %(status)s = 'in_service' AND status = 'test' THEN least(test_until, %(now)s)
+                         ELSE %(test_until)s END
  WHERE id = %(id)s;
+
+-- name: end_tests
+WITH ended AS (
+    UPDATE devices SET status = 'in_service', test_until = NULL, version = version + 1, updated_at = %(now)s
+     WHERE id IN (SELECT id FROM devices WHERE status = 'test' AND test_until < %(ended_before)s
+                   ORDER BY id LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED)
+    RETURNING id
+), remembered AS (
+    INSERT INTO device_history (device_id, at, action, reason, before, after)
+    SELECT id, %(now)s, 'status', 'its test ended by itself', '{"status": "test"}',
+           '{"status": "in_service", "test_until": null}'
+      FROM ended
+)
+SELECT id FROM ended;
 
 -- name: retire
 UPDATE devices SET status = 'retired', test_until = NULL, version = version + 1, updated_at = now()

@@ -14,7 +14,11 @@ class OutsideScopeError(RegistryError):
 
 
 class ConflictError(RegistryError):
-    """It exists already, or is in a state that does not allow this."""
+    """It exists already, or is in a state that does not allow this; ``field``: the value that another has already."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class ChangedMeanwhileError(RegistryError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from api.certs import CertificateError
 from api.embedded.mosquitto import EmbeddedMosquitto
 
 LOOK_S = 60.0
@@ -26,7 +27,7 @@ async def follow_certificate(
                 mosquitto.reload(pid)
         except ProcessLookupError:
             continue  # the broker ended in this moment; the next one reads the file
-        except OSError as error:
+        except (OSError, CertificateError) as error:
             if str(error) != fault:
                 say(f"the broker's certificate cannot be taken over: {error}; it is tried again")
             fault = str(error)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from alarms.registry import credentials
+from api import certs
 from api.embedded import EmbeddedError, earlier
 from api.embedded.accounts import Account, server_account
 from api.embedded.ports import is_free, kept_port, listens
@@ -172,15 +174,24 @@ class EmbeddedMosquitto:
         self.account.write(Path(self._settings_file), "\n".join(settings) + "\n")
 
     def copy_certificate(self) -> bool:
-        """Take over the certificate where the broker's account can read it; whether it was another one before."""
+        """Take over certificate and key where the broker's account can read them; whether they were others before.
+
+        Raises ``CertificateError``, and leaves what it has, while only one of the two files is there.
+        """
         if self.tls is None:
             return False
-        copy = self.folder / "tls.crt"
-        text = self.tls.cert.read_text(encoding="ascii")
-        if copy.exists() and copy.read_text(encoding="ascii") == text:
+        copies = (self.folder / "tls.key", self.folder / "tls.crt")
+        texts = [file.read_text(encoding="ascii") for file in (self.tls.key, self.tls.cert)]
+        if all(
+            copy.exists() and copy.read_text(encoding="ascii") == text
+            for copy, text in zip(copies, texts, strict=True)
+        ):
             return False
-        self.account.write(self.folder / "tls.key", self.tls.key.read_text(encoding="ascii"))
-        self.account.write(copy, text)
+        certs.load_into(
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certs.Files(self.tls.cert, self.tls.key, own=False)
+        )
+        for copy, text in zip(copies, texts, strict=True):
+            self.account.write(copy, text)
         return True
 
     def command(self) -> list[str]:

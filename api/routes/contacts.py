@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from alarms.registry import sites
 from api.auth.dependencies import Reader, require
@@ -19,6 +19,16 @@ router = APIRouter(prefix="/api/v1/sites", tags=["registry"])
 Writer = Annotated[Reader, Depends(require("site.write"))]
 Revealer = Annotated[Reader, Depends(require("contact.reveal"))]
 
+CLOCKS_DIFFER = timedelta(minutes=5)
+
+
+def _is_past(at: datetime) -> datetime:
+    if at > datetime.now(UTC) + CLOCKS_DIFFER:
+        raise ValueError("a consent is recorded after it was given: a time that is past is right")
+    return at
+
+
+Consent = Annotated[Moment, AfterValidator(_is_past)]
 PHONE = r"^[0-9+() -]{3,30}$"
 
 
@@ -29,7 +39,7 @@ class ContactBody(Body):
     phone: Annotated[str, Field(pattern=PHONE)]
     relation: Line = ""
     call_order: Annotated[int, Field(ge=1, le=99, strict=True)] = 1
-    consent_at: Moment | None = None
+    consent_at: Consent | None = None
 
 
 class ContactPatch(Body):
@@ -39,7 +49,7 @@ class ContactPatch(Body):
     phone: Annotated[str, Field(pattern=PHONE)] = left_out("")
     relation: Line = left_out("")
     call_order: Annotated[int, Field(ge=1, le=99, strict=True)] = left_out(1)
-    consent_at: Moment | None = None
+    consent_at: Consent | None = None
 
 
 class Contact(MaskedContact):

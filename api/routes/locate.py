@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from api.auth.dependencies import Reader, require, transaction
 from api.errors import FieldError, Problem
+from api.inputs import DivisionCode, division_code
 from api.routes.registering import READ
 from gis import coordinates, locate
 from gis.model import SiteKind
@@ -79,8 +80,13 @@ async def locate_point(
     ] = coordinates.WGS84,
     within_m: Annotated[float, Query(gt=0, le=5000, allow_inf_nan=False)] = 200.0,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    division: DivisionCode = None,
 ) -> Any:
-    """A point's tiers and grid cell, and the sites in scope within some metres, the nearest first."""
+    """A point's tiers and grid cell, and the sites in scope within some metres, the nearest first.
+
+    With ``division`` as a site would be placed that is declared to be there: it stands where that division has no
+    boundary and the point does not contradict it.
+    """
     try:
         point = coordinates.position(lon, lat, crs)
     except coordinates.CoordinateError as error:
@@ -92,6 +98,7 @@ async def locate_point(
         "lon": point.lon,
         "lat": point.lat,
         "city": request.app.state.settings.city_code,
+        "division": division_code(division) if division else None,
         "within_m": within_m,
         "limit": limit,
     }

@@ -105,7 +105,13 @@ def registering(request: Request, who: Reader, permission: str) -> Iterator[Conn
     except registry.ChangedMeanwhileError as error:
         raise Problem("changed-meanwhile", _sentence(error)) from error
     except registry.ConflictError as error:
-        raise Problem("conflict", _sentence(error)) from error
+        raise Problem("conflict", _sentence(error), _taken(error)) from error
+
+
+def _taken(error: registry.ConflictError) -> list[FieldError]:
+    if error.field is None:
+        return []
+    return [FieldError(where=f"body.{error.field}", what="another has it already", right="one of its own")]
 
 
 def _sentence(error: registry.RegistryError) -> str:

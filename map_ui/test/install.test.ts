@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseCoordinates } from '../src/install/coordinates.ts';
+import { metresBetween, parseCoordinates } from '../src/install/coordinates.ts';
+import { draftOf } from '../src/install/draft.ts';
 import { suggestedId } from '../src/install/memory.ts';
 
 test('coordinates are read as people paste them', () => {
@@ -12,13 +13,24 @@ test('coordinates are read as people paste them', () => {
     '经度：111.195 纬度：34.778',
     '111.195°E 34.778°N',
     '34.778, 111.195',
+    '１１１．１９５，３４．７７８',
+    '111.195, 34.778.',
   ]) {
     expect(parseCoordinates(text), text).toEqual([111.195, 34.778]);
   }
 });
 
 test('what is not two numbers is no position', () => {
-  for (const text of ['', '111.195', '1, 2, 3', 'the yard', '12:30:15', '<b>1,2</b>']) {
+  for (const text of [
+    '',
+    '111.195',
+    '1, 2, 3',
+    'the yard',
+    '12:30:15',
+    '<b>1,2</b>',
+    '1110.5',
+    '111.195.34.778',
+  ]) {
     expect(parseCoordinates(text), text).toBeNull();
   }
 });
@@ -32,6 +44,25 @@ test('any point of China is read as it was written, whichever comes first', () =
       expect(parseCoordinates(`${lat} ${lon}`)).toEqual([lon, lat]);
     }),
   );
+});
+
+test('a kilometre is one, along and across', () => {
+  expect(metresBetween([111, 34], [111, 34.008_993])).toBeCloseTo(1000, 0);
+  expect(metresBetween([111, 34], [111.010_848, 34])).toBeCloseTo(1000, 0);
+  expect(metresBetween([111, 34], [111, 34])).toBe(0);
+});
+
+test('what was begun is its own user\u2019s, for some hours', () => {
+  const hour = 3_600_000;
+  const kept = { user: 7, at: 100 * hour, step: 'site', job: {}, forms: {}, unanswered: [] };
+  const text = JSON.stringify(kept);
+  expect(draftOf(text, 7, 101 * hour)).toEqual(kept);
+  expect(draftOf(text, 8, 101 * hour), 'another user').toBeNull();
+  expect(draftOf(text, 7, 113 * hour), 'too old').toBeNull();
+  expect(draftOf(text, 7, 80 * hour), 'a clock that was set back').toBeNull();
+  for (const other of [null, '', '{', '"x"', '7', JSON.stringify({ ...kept, forms: undefined })]) {
+    expect(draftOf(other, 7, 101 * hour)).toBeNull();
+  }
 });
 
 test('a suggested device id is one that the server takes', () => {

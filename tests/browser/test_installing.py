@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from alarms.receiving.mqtt import Receiver
 from api.auth.dependencies import COOKIE
@@ -21,7 +21,7 @@ from api.embedded.mosquitto import Login
 from api.settings import Settings, load_settings
 from tests.browser.conftest import PHONE, Browse, Open, Watched
 from tests.browser.test_screens import accessible
-from tests.browser.town import VILLAGE, Town
+from tests.browser.town import HASHED, PASSWORD, VILLAGE, ZONE, Town
 from tests.integration.servers import Broker
 from tests.integration.serving import Served, wait_until
 from tests.integration.test_embedded_mosquitto import Talker
@@ -36,6 +36,8 @@ WORDS = {
         "phone": "Use this phone's position",
         "paste": "Paste coordinates",
         "find": "Look at this place",
+        "back": "Back",
+        "which": "Choose where the numbers are from.",
         "next": "Next",
         "save_site": "Save the site",
         "save_device": "Save, and begin the test",
@@ -49,11 +51,17 @@ WORDS = {
         "wrong": "These are no coordinates.",
         "refused": "The coordinates are wrong",
         "village": "Mengcun",
+        "in_service": "In service: what it says rings",
+        "rang": "Rang at the desk",
+        "begin": "Test it for 30 minutes",
+        "two": "2 signals",
     },
     "zh": {
         "phone": "使用手机定位",
         "paste": "粘贴坐标",
         "find": "查看此处",
+        "back": "返回",
+        "which": "请选择坐标来自哪里。",
         "next": "下一步",
         "save_site": "保存防范点",
         "save_device": "保存，开始测试",
@@ -67,6 +75,10 @@ WORDS = {
         "wrong": "这不是坐标。",
         "refused": "坐标不对",
         "village": "孟村",
+        "in_service": "已投入使用，信号会在值守台报警",
+        "rang": "已在值守台报警",
+        "begin": "测试30分钟",
+        "two": "收到2个信号",
     },
 }
 
@@ -109,7 +121,10 @@ def village(town: Town) -> Town:
 
 def open_page(browse: Browse, served: Served, town: Town, user: str, language: str = "en") -> Page:
     watched: Watched = browse(size=PHONE, language=language, theme="light")
-    watched.expected.append(re.compile(r"status of 422 .*"))  # of coordinates that the server refuses
+    watched.expected.append(
+        re.compile(r"status of (409|422) .*")
+    )  # of an id, of coordinates that the server refuses
+    watched.expected.append(re.compile(r"net::ERR_FAILED"))  # of requests whose answer the test loses
     watched.context.grant_permissions(["geolocation"], origin=served.url)
     watched.context.set_geolocation({"longitude": HERE[0], "latitude": HERE[1], "accuracy": 8})
     token = served.token(town.owner, user)
@@ -174,7 +189,7 @@ def test_an_installer_registers_a_device_tests_it_and_it_rings(
     expect(big).to_have_text(words["save_site"])
     page.locator("[name=name]").fill("王建国家")
     page.locator("[name=contact_name]").fill("王建国")
-    page.locator("[name=contact_phone]").fill("13812345678")
+    page.locator("[name=contact_phone]").fill("１３８12345678")
     accessible(page)
     thumb_sized(page)
     big.click()
@@ -231,10 +246,10 @@ def test_an_installer_registers_a_device_tests_it_and_it_rings(
         device.close()
 
     consent = village.owner.execute(
-        "SELECT c.name, c.consent_at IS NOT NULL, u.username FROM contacts c"
+        "SELECT c.name, c.phone, c.consent_at IS NOT NULL, u.username FROM contacts c"
         " JOIN users u ON u.id = c.consent_by_user"
     ).fetchall()
-    assert consent == [("王建国", True, "zhang")]
+    assert consent == [("王建国", "13812345678", True, "zhang")]
     page.reload()
     expect(page.get_by_text(words["village"])).to_be_visible()  # it remembers the last village
 
@@ -248,6 +263,14 @@ def test_wrong_coordinates_are_told_beside_the_field_and_those_of_a_phone_map_ar
     page.get_by_role("button", name=words["paste"]).click()
     field = page.locator("[name=coordinates]")
     accessible(page)
+    field.fill("111.195, 34.778")
+    page.get_by_role("button", name=words["find"]).click()
+    expect(page.get_by_role("alert")).to_have_text(
+        words["which"]
+    )  # nobody takes one system for another unasked
+    expect(page.locator("[name=system]").first).to_be_focused()
+    accessible(page)
+    page.get_by_text("WGS 84").click()
     for typed, told in (("the yard", "wrong"), ("111.2", "wrong"), ("0, 0", "refused")):
         field.fill(typed)
         page.get_by_role("button", name=words["find"]).click()
@@ -258,8 +281,17 @@ def test_wrong_coordinates_are_told_beside_the_field_and_those_of_a_phone_map_ar
     field.fill(f"{HERE_GCJ[1]}, {HERE_GCJ[0]}")  # latitude first, as some maps have it
     page.get_by_text("GCJ-02").click()
     page.get_by_role("button", name=words["find"]).click()
-    expect(page.locator("lf-where-step dl")).to_contain_text(words["village"])
-    expect(page.locator("lf-where-step dl")).to_contain_text("110.91500, 34.61500")
+    where = page.locator("lf-where-step")
+    expect(where.locator("dl")).to_contain_text(words["village"])
+    expect(where.locator("dl")).to_contain_text("110.91500, 34.61500")
+    expect(where.locator("dl")).to_contain_text(re.compile(r"GCJ-02\D+5\d\d\D"))
+    expect(where.get_by_role("alert")).to_have_count(0)
+    page.get_by_role("button", name=words["back"]).click()
+    field.fill(f"{HERE_GCJ[1]}, {HERE_GCJ[0]}")
+    page.get_by_text("WGS 84").click()
+    page.get_by_role("button", name=words["find"]).click()
+    expect(where.get_by_role("alert")).to_contain_text(re.compile(r"5\d\d"))
+    accessible(page)
 
 
 def test_a_place_outside_the_area_or_every_boundary_says_so(
@@ -269,6 +301,7 @@ def test_a_place_outside_the_area_or_every_boundary_says_so(
     for place, told in (("110.5, 34.3", "outside your area"), ("100.5, 34.3", "No division's boundary")):
         page.get_by_role("button", name="Paste coordinates").click()
         page.locator("[name=coordinates]").fill(place)
+        page.get_by_text("WGS 84").click()
         page.get_by_role("button", name="Look at this place").click()
         expect(page.locator("lf-where-step")).to_contain_text(told)
         accessible(page)
@@ -276,6 +309,16 @@ def test_a_place_outside_the_area_or_every_boundary_says_so(
         expect(page.locator("lf-where-step footer")).to_contain_text("outside your area")
         page.get_by_role("button", name="Back").click()
         page.get_by_role("button", name="Back").click()
+
+
+def test_a_position_that_the_phone_hardly_knows_is_no_good_one(
+    browse: Browse, served: Served, village: Town
+) -> None:
+    page = open_page(browse, served, village, "zhang")
+    page.context.set_geolocation({"longitude": HERE[0], "latitude": HERE[1], "accuracy": 1500})
+    page.get_by_role("button", name="Use this phone's position").click()
+    expect(page.get_by_role("alert")).to_contain_text("only to about 1,500 m")
+    accessible(page)
 
 
 def test_the_pin_is_where_the_cross_is(browse: Browse, served: Served, village: Town) -> None:
@@ -413,3 +456,301 @@ def test_an_installer_who_opens_the_map_is_led_to_this_page(
     accessible(page)
     page.get_by_role("link", name="Install a device").click()
     expect(page.get_by_role("button", name="Use this phone's position")).to_be_visible()
+
+
+def at_the_site_form(page: Page, words: dict[str, str]) -> None:
+    page.get_by_role("button", name=words["phone"]).click()
+    page.get_by_role("button", name=words["next"]).click()
+    page.locator("[name=name]").fill("Wang's shop")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_was_typed_outlives_a_page_that_the_phone_drops(
+    browse: Browse, served: Served, village: Town, language: str
+) -> None:
+    words = WORDS[language]
+    village.world.device("zb-gw", kind="gateway", protocol="zigbee2mqtt", village=VILLAGE)
+    page = open_page(browse, served, village, "zhang", language)
+    at_the_site_form(page, words)
+    page.locator("[name=kind][value=shop]").check()
+    page.locator("[name=contact_name]").fill("Wang")
+    page.locator("[name=contact_phone]").fill("13812345678")
+    page.locator("[name=relation]").select_option("manager")
+    page.get_by_text(words["consent"]).click()
+    page.reload()
+    expect(page.locator("[name=name]")).to_have_value("Wang's shop")
+    expect(page.locator("[name=kind][value=shop]")).to_be_checked()
+    expect(page.locator("[name=contact_phone]")).to_have_value("13812345678")
+    expect(page.locator("[name=relation]")).to_have_value("manager")
+    expect(page.locator("[name=consent]")).not_to_be_checked()  # somebody's word is given anew
+    accessible(page)
+    page.get_by_role("button", name=words["save_site"]).click()
+
+    page.locator("[name=device_id]").fill("back-door")
+    page.locator("[name=kind]").select_option("door_contact")
+    page.locator("[name=gateway]").select_option(index=1)
+    page.locator("[name=external_id]").fill("door")
+    page.reload()
+    expect(page.locator("[name=external_id]")).to_have_value(
+        "door"
+    )  # its field comes when the gateway is chosen
+    expect(page.locator("[name=device_id]")).to_have_value("back-door")
+    page.get_by_role("button", name=words["save_device"]).click()
+    page.get_by_role("button", name=words["go"]).click()
+    page.reload()
+    expect(page.get_by_role("button", name=words["unheard"])).to_be_visible()
+    assert "13812345678" not in page.evaluate("JSON.stringify(sessionStorage)")
+    page.get_by_role("button", name=words["unheard"]).click()
+    expect(page.get_by_role("heading", name=words["serving"])).to_be_visible()
+    assert page.evaluate("sessionStorage.length") == 0
+    assert village.owner.execute(
+        "SELECT device_id, kind, external_id, status FROM devices WHERE site_id = (SELECT max(id) FROM sites)"
+    ).fetchall() == [("back-door", "door_contact", "door", "in_service")]
+
+
+def test_what_was_typed_is_forgotten_at_the_sign_out_and_is_nobody_elses(
+    browse: Browse, served: Served, village: Town
+) -> None:
+    page = open_page(browse, served, village, "zhang")
+    at_the_site_form(page, WORDS["en"])
+    village.world.user("chen", role="installer", division=VILLAGE)
+    token = served.token(village.owner, "chen")
+    page.context.add_cookies([{"name": COOKIE, "value": token, "url": served.url, "sameSite": "Strict"}])
+    page.reload()
+    expect(page.get_by_role("button", name="Use this phone's position")).to_be_visible()
+    assert page.evaluate("sessionStorage.length") == 0
+    at_the_site_form(page, WORDS["en"])
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("User name")).to_be_visible()
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_another_place_begins_with_an_empty_form(browse: Browse, served: Served, village: Town) -> None:
+    page = open_page(browse, served, village, "zhang")
+    at_the_site_form(page, WORDS["en"])
+    page.go_back()
+    page.go_back()
+    page.context.set_geolocation({"longitude": HERE[0] + 0.00005, "latitude": HERE[1], "accuracy": 8})
+    page.get_by_role("button", name="Use this phone's position").click()
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator("[name=name]")).to_have_value(
+        "Wang's shop"
+    )  # five metres on: the same place, better hit
+    page.go_back()
+    page.go_back()
+    page.context.set_geolocation({"longitude": HERE[0] + 0.005, "latitude": HERE[1], "accuracy": 8})
+    page.get_by_role("button", name="Use this phone's position").click()
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator("[name=name]")).to_have_value("")
+
+
+def test_who_signs_in_again_in_the_middle_goes_on(browse: Browse, served: Served, village: Town) -> None:
+    village.owner.execute("UPDATE users SET password_hash = %s", [HASHED])
+    village.owner.commit()
+    page = open_page(browse, served, village, "zhang")
+    at_the_site_form(page, WORDS["en"])
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Save the site").click()
+    expect(page.get_by_text("Your session has ended")).to_be_visible()
+    page.get_by_label("User name").fill("zhang")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("[name=name]")).to_have_value("Wang's shop")
+    page.get_by_role("button", name="Save the site").click()
+    expect(page.get_by_role("button", name="Save, and begin the test")).to_be_visible()
+
+
+def test_an_answer_that_is_lost_saves_nothing_twice(browse: Browse, served: Served, village: Town) -> None:
+    page = open_page(browse, served, village, "zhang")
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        """The server does it, and the line breaks before the phone hears of it; once for each address."""
+        url = route.request.url
+        if route.request.method != "POST" or url in lost:
+            route.continue_()
+            return
+        lost.append(url)
+        assert route.fetch().ok
+        route.abort()
+
+    at_the_site_form(page, WORDS["en"])
+    page.locator("[name=kind][value=shop]").check()
+    page.locator("[name=contact_name]").fill("Wang")
+    page.locator("[name=contact_phone]").fill("13812345678")
+    page.route("**/api/v1/sites**", lose)
+    page.route("**/api/v1/sites/*/contacts", lose)
+    page.route("**/api/v1/devices", lose)
+    page.route("**/api/v1/devices/*/setup", lose)
+    told = page.get_by_role("alert").filter(has_text="nothing is saved twice")
+
+    def press(button: str, *, loses: int) -> None:
+        with page.expect_event("requestfailed"):
+            page.get_by_role("button", name=button).click()
+        assert len(lost) == loses
+        expect(told).to_be_visible()
+
+    press("Save the site", loses=1)
+    accessible(page)
+    page.reload()  # not even when the phone drops the page meanwhile
+    press("Save the site", loses=2)
+    page.get_by_role("button", name="Save the site").click()
+    press("Save, and begin", loses=3)
+    press("Save, and begin", loses=4)
+    page.get_by_role("button", name="Save, and begin").click()
+    expect(page.locator("lf-setup-step dd[data-name=password]")).to_be_visible()
+    assert len(lost) == 4
+    assert village.owner.execute(
+        "SELECT (SELECT count(*) FROM sites WHERE name = 'Wang''s shop'),"
+        " (SELECT count(*) FROM contacts c JOIN sites s ON s.id = c.site_id WHERE s.name = 'Wang''s shop'),"
+        " (SELECT count(*) FROM devices d JOIN sites s ON s.id = d.site_id WHERE s.name = 'Wang''s shop')"
+    ).fetchone() == (1, 1, 1)
+
+
+def test_a_division_without_boundary_is_chosen_by_its_name(
+    browse: Browse, served: Served, village: Town
+) -> None:
+    estate = ZONE[:6] + "001000"
+    village.owner.execute(
+        "INSERT INTO divisions (code, tier, name, name_latin, parent_code) VALUES (%s, 3, '园区', 'Estate', %s)",
+        [estate, ZONE],
+    )
+    village.owner.commit()
+    village.world.user("estate", role="installer", division=estate)
+    page = open_page(browse, served, village, "estate")
+    page.context.set_geolocation({"longitude": 111.5, "latitude": 34.3, "accuracy": 8})
+    page.get_by_role("button", name="Use this phone's position").click()
+    where = page.locator("lf-where-step")
+    expect(where).to_contain_text("No division's boundary")
+    expect(where).to_contain_text("outside your area")
+    county = page.get_by_label("County without boundary")
+    expect(county.locator("option")).to_have_text(["Not chosen", "Development Zone"])
+    county.select_option("Development Zone")
+    page.get_by_label("Township without boundary").select_option("Estate")
+    expect(where.locator("dl")).to_contain_text("Estate")
+    expect(where).not_to_contain_text("outside your area")
+    accessible(page)
+    thumb_sized(page)
+    page.get_by_role("button", name="Next").click()
+    page.locator("[name=name]").fill("Gate house")
+    page.locator("[name=kind][value=shop]").check()
+    page.get_by_role("button", name="Save the site").click()
+    expect(page.get_by_role("button", name="Save, and begin the test")).to_be_visible()
+    placed = village.owner.execute("SELECT county, township FROM sites WHERE name = 'Gate house'").fetchone()
+    assert placed == (ZONE, estate)
+
+
+def test_an_id_that_a_retired_device_had_is_told_beside_the_field(
+    browse: Browse, served: Served, village: Town
+) -> None:
+    village.world.device("pir-old", status="retired", village=VILLAGE)
+    page = open_page(browse, served, village, "zhang")
+    page.get_by_role("button", name="Use this phone's position").click()
+    page.get_by_text("Zhao's house").click()
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator("lf-device-step")).to_contain_text("shown to the whole city's installers only")
+    page.locator("[name=device_id]").fill("pir-old")
+    page.get_by_label("Kind").select_option("siren")
+    expect(page.locator("[name=device_id]")).to_have_value("pir-old")  # another kind takes no typed id away
+    page.get_by_role("button", name="Save, and begin the test").click()
+    expect(page.get_by_role("alert")).to_contain_text("An id is given once")
+    expect(page.locator("[name=device_id]")).to_be_focused()
+    accessible(page)
+    page.locator("[name=device_id]").fill("pir-new")
+    page.get_by_role("button", name="Save, and begin the test").click()
+    expect(page.locator("lf-setup-step dd[data-name=user]")).to_have_text("pir-new")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_is_there_already_is_tested_again_and_its_state_is_told(
+    browse: Browse, served: Served, village: Town, language: str
+) -> None:
+    words = WORDS[language]
+    page = open_page(browse, served, village, "zhang", language)
+    page.get_by_role("button", name=words["phone"]).click()
+    page.get_by_text("Zhao's house").click()
+    page.get_by_role("button", name=words["next"]).click()
+    page.get_by_role("button", name="pir-zhao").click()
+    test = page.locator("lf-test-step")
+    expect(test).to_contain_text(words["in_service"])
+    village.hears("pir-zhao", "130")
+    expect(test).to_contain_text(words["rang"])
+    accessible(page)
+    page.get_by_role("button", name=words["begin"]).click()
+    expect(test).to_contain_text(re.compile(r"(29:5\d|30:00)"))
+    village.hears("pir-zhao", "130")
+    expect(page.get_by_role("heading", name=words["two"])).to_be_visible()
+    expect(test.get_by_text(words["rang"])).to_have_count(1)  # the one of the test rang nowhere
+    village.owner.execute("UPDATE devices SET status = 'in_service', test_until = NULL")  # by somebody else
+    village.owner.commit()
+    expect(test).to_contain_text(words["in_service"])
+
+
+def test_lists_that_could_not_be_read_are_read_again_and_stop_nobody(
+    browse: Browse, served: Served, village: Town
+) -> None:
+    village.world.device("zb-gw", kind="gateway", protocol="zigbee2mqtt", village=VILLAGE)
+    page = open_page(browse, served, village, "zhang")
+    page.get_by_role("button", name="Use this phone's position").click()
+    page.get_by_text("Zhao's house").click()
+    page.route("**/api/v1/devices?**", lambda route: route.abort())
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_role("alert")).to_contain_text("could not be read")
+    expect(page.get_by_role("button", name="Save, and begin the test")).to_be_enabled()
+    accessible(page)
+    page.unroute("**/api/v1/devices?**")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_label("Through a gateway").locator("option")).to_have_text(
+        ["Connects itself", "zb-gw"]
+    )
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_line_that_is_half_dead_is_not_taken_for_a_silent_device(
+    browse: Browse, served: Served, village: Town
+) -> None:
+    until = datetime.now(UTC) + timedelta(minutes=5)
+    village.world.device("yard-1", status="test", test_until=until, village=VILLAGE)
+    page = open_page(browse, served, village, "zhang")
+    page.route("**/api/v1/signals**", lambda _route: None)  # no answer, and no error either
+    page.get_by_role("button", name="yard-1").click()
+    expect(page.get_by_role("alert")).to_contain_text("Connection lost", timeout=6000)
+    page.unroute("**/api/v1/signals**")
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_the_newest_tests_are_led_back_to_however_many_ended(
+    browse: Browse, served: Served, village: Town
+) -> None:
+    now = datetime.now(UTC)
+    for n in range(25):
+        ended = now - timedelta(hours=2)
+        village.world.device(f"old-{n}", status="test", test_until=ended, village=VILLAGE)
+    village.world.device("yard-1", status="test", test_until=now + timedelta(minutes=5), village=VILLAGE)
+    page = open_page(browse, served, village, "zhang")
+    expect(page.locator("lf-place-step li").first).to_contain_text("yard-1")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_with_the_keyboard_open_the_field_and_the_button_are_both_to_be_seen(
+    browse: Browse, served: Served, village: Town, language: str
+) -> None:
+    words = WORDS[language]
+    page = open_page(browse, served, village, "zhang", language)
+    viewport = page.locator("meta[name=viewport]").get_attribute("content")
+    assert viewport is not None
+    assert "interactive-widget=resizes-content" in viewport, "the keyboard takes its height from the page"
+    at_the_site_form(page, words)
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1] - 380})
+    button = page.locator("lf-install footer button.primary")
+    for name in ("name", "address", "contact_name", "contact_phone"):
+        field = page.locator(f"lf-site-step [name={name}]")
+        field.focus()
+        expect(field).to_be_in_viewport(ratio=1)
+        box, foot = field.bounding_box(), button.bounding_box()
+        assert box is not None
+        assert foot is not None
+        assert box["y"] + box["height"] <= foot["y"], f"{name} is under the button"
+        assert foot["y"] + foot["height"] <= PHONE[1] - 380
+    accessible(page)

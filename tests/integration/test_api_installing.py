@@ -91,6 +91,53 @@ def test_outside_every_boundary_nothing_is_told_and_only_the_city_may_place(
     assert not located(here, 100.0, 30.0)["may_place"]
 
 
+BARE_COUNTY, BARE_TOWNSHIP = "411271000000", "411271001000"
+
+
+@pytest.fixture
+def bare(given: World) -> World:
+    """The city has a boundary; a county-level zone and its township have none, as in the reference city."""
+    given.conn.execute(
+        "UPDATE divisions SET boundary = ST_Multi(ST_MakeEnvelope(110, 34, 112, 35, 4326)) WHERE code = %s",
+        [CITY],
+    )
+    given.conn.execute(
+        "INSERT INTO divisions (code, tier, name, parent_code) VALUES (%s, 2, 'zone', %s), (%s, 3, 'estate', %s)",
+        [BARE_COUNTY, CITY, BARE_TOWNSHIP, BARE_COUNTY],
+    )
+    given.conn.commit()
+    given.user("estate", role="installer", division=BARE_TOWNSHIP)
+    return given
+
+
+def test_a_point_is_told_as_it_would_be_placed_in_a_division_without_boundary(
+    bare: World, served: Served
+) -> None:
+    client, lon = served.client(bare.conn, "estate"), 111.5
+    assert not located(client, lon)["may_place"], "no boundary covers it"
+    found = located(client, lon, division=BARE_TOWNSHIP)
+    assert [one["code"] for one in found["tiers"]] == [CITY, BARE_COUNTY, BARE_TOWNSHIP]
+    assert (found["county"], found["township"], found["village"]) == (BARE_COUNTY, BARE_TOWNSHIP, None)
+    assert found["may_place"]
+    body = {"kind": "household", "name": "Li", "position": [lon, LAT], "division": BARE_TOWNSHIP}
+    added = client.post("/api/v1/sites", json=body)
+    assert added.status_code == 201, added.text
+    assert added.json()["township"] == BARE_TOWNSHIP
+    problem(
+        client.get("/api/v1/locate", params={"lon": lon, "lat": LAT, "division": "41"}), 422, "wrong-input"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lon", "division"), [(LON, OTHER_VILLAGE), (100.0, BARE_TOWNSHIP), (111.5, "999999")]
+)
+def test_a_declared_division_that_the_point_contradicts_does_not_stand(
+    bare: World, served: Served, lon: float, division: str
+) -> None:
+    client = served.client(bare.conn, "installer")
+    assert located(client, lon, division=division) == located(client, lon)
+
+
 @pytest.mark.parametrize(
     ("lon", "lat", "crs", "what"),
     [
@@ -222,6 +269,22 @@ def test_what_speaks_through_a_gateway_has_its_name_there_and_no_login(city: htt
     problem(city.post(f"/api/v1/devices/{child}/setup"), 409, "conflict")
 
 
+def test_a_taken_id_is_told_of_the_field_whoever_has_it(city: httpx.Client) -> None:
+    """Not even a retired device's id is given twice: its history would become another's."""
+    gone = registered(city, "pir-1", division=VILLAGE)["id"]
+    assert city.post(f"/api/v1/devices/{gone}/retire", json={"reason": "broken"}).status_code == 200
+    again = city.post("/api/v1/devices", json={"device_id": "pir-1", "kind": "siren", "division": VILLAGE})
+    problem(again, 409, "conflict")
+    assert "perhaps by a retired device" in again.json()["detail"]
+    assert [one["where"] for one in again.json()["errors"]] == ["body.device_id"]
+    gateway = registered(city, "zb-gw", kind="gateway", protocol="zigbee2mqtt", division=VILLAGE)["id"]
+    child = {"gateway_id": gateway, "external_id": "door", "division": VILLAGE}
+    registered(city, "door-1", **child)
+    twice = city.post("/api/v1/devices", json={"device_id": "door-2", "kind": "door_contact"} | child)
+    problem(twice, 409, "conflict")
+    assert [one["where"] for one in twice.json()["errors"]] == ["body.external_id"]
+
+
 def test_devices_are_told_the_name_that_the_operator_set(given: World, served: Served) -> None:
     settings = served.settings.model_copy(update={"mqtt_public_host": "broker.example"})
     with serve(settings) as running:
@@ -248,6 +311,8 @@ def test_a_contacts_consent_tells_when_and_who_recorded_it(
     assert consent(seen) == (at, "installer")
     path = f"/api/v1/sites/{number}/contacts/{added['id']}"
     assert consent(city.patch(path, json={"relation": "owner"}).json()) == (at, "installer")
+    ahead = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    problem(city.patch(path, json={"consent_at": ahead}), 422, "wrong-input")
     withdrawn = city.patch(path, json={"consent_at": None}).json()
     assert (withdrawn["consent_at"], withdrawn["consent_by"]) == (None, None)
 
@@ -264,6 +329,24 @@ def test_a_device_is_in_test_from_its_first_moment_and_rings_when_the_test_is_ov
     assert (len(seen.signals), seen.count("incidents")) == (1, 0)
     assert intake.accept(says("pir-1", "130", at=until + timedelta(seconds=1))) == ["stored"]
     assert seen.count("incidents") == 1, "nobody had to end the test"
+
+
+def test_what_was_received_in_a_test_and_is_stored_after_it_was_ended_rings_nowhere(
+    city: httpx.Client, given: World, intake_conn: psycopg.Connection
+) -> None:
+    """The intake may be behind when the installer presses "in service"."""
+    until = datetime.now(UTC) + timedelta(minutes=30)
+    device = registered(city, "pir-1", site_id=given.site(), test_until=until.isoformat())
+    heard = datetime.now(UTC)
+    done = city.post(
+        f"/api/v1/devices/{device['id']}/status", json={"status": "in_service", "reason": "works"}
+    )
+    assert done.json()["status"] == "in_service"
+    intake, seen = Intake(intake_conn), Seen(given.conn)
+    assert intake.accept(says("pir-1", "130", at=heard)) == ["stored"]
+    assert (len(seen.signals), seen.count("incidents")) == (1, 0)
+    assert intake.accept(says("pir-1", "130", at=datetime.now(UTC))) == ["stored"]
+    assert seen.count("incidents") == 1
 
 
 @pytest.mark.parametrize("days", [-1, 8])

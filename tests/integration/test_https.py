@@ -21,6 +21,7 @@ import psycopg
 import pytest
 from cryptography import x509
 from paho.mqtt.enums import CallbackAPIVersion
+from structlog.testing import capture_logs
 
 from api import certs, doctor
 from api.auth.passwords import hash_password
@@ -53,12 +54,12 @@ def make(settings: Settings, age: timedelta = timedelta(0)) -> certs.Made:
 
 
 @contextmanager
-def listening(settings: Settings) -> Iterator[Listening]:
+def listening(settings: Settings, ca: Path | None = None) -> Iterator[Listening]:
     server = Listening(settings, look_s=0.05)
     thread = threading.Thread(target=server.run, name="listening")
     thread.start()
     try:
-        wait_until(lambda: answers(settings), what="HTTPS")
+        wait_until(lambda: answers(settings, ca), what="HTTPS")
         yield server
     finally:
         server.stop()
@@ -66,17 +67,17 @@ def listening(settings: Settings) -> Iterator[Listening]:
         assert not thread.is_alive(), "it does not stop"
 
 
-def trusting(settings: Settings) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(certs.folder_of(settings) / "ca.crt"))
+def trusting(settings: Settings, ca: Path | None = None) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(ca or certs.folder_of(settings) / "ca.crt"))
 
 
 def client(settings: Settings, verify: ssl.SSLContext | None = None) -> httpx.Client:
     return httpx.Client(base_url=settings.https_url, verify=verify or trusting(settings), timeout=20)
 
 
-def answers(settings: Settings) -> bool:
+def answers(settings: Settings, ca: Path | None = None) -> bool:
     try:
-        with client(settings) as asking:
+        with client(settings, trusting(settings, ca)) as asking:
             return asking.get("/healthz").status_code == 200
     except httpx.TransportError:
         return False
@@ -160,6 +161,30 @@ def test_given_files_are_used_and_never_written(settings: Settings, tmp_path: Pa
     assert (tmp_path / "given/server.crt").read_bytes() == before
 
 
+def test_a_given_certificate_that_is_replaced_before_its_key_goes_on_being_shown(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Whoever copies two files copies one after the other."""
+    now = certs.utc_now()
+    old = certs.make(tmp_path / "given", ["127.0.0.1"], now)
+    new = certs.make(tmp_path / "next", ["127.0.0.1"], now)
+    files = {"tls_cert": tmp_path / "given/server.crt", "tls_key": tmp_path / "given/server.key"}
+    with capture_logs() as logs, listening(settings.model_copy(update=files), tmp_path / "given/ca.crt"):
+        shutil.copyfile(tmp_path / "next/server.crt", files["tls_cert"])
+        wait_until(lambda: any(one["event"] == "certificate_not_read" for one in logs), what="a look at it")
+        assert shown(settings) == old.server
+        shutil.copyfile(tmp_path / "next/server.key", files["tls_key"])
+        wait_until(lambda: shown(settings) == new.server, what="the new pair")
+
+
+def test_one_that_cannot_be_renewed_serves_until_its_end(settings: Settings) -> None:
+    old = make(settings, timedelta(days=380))
+    (certs.folder_of(settings) / "ca.key").unlink()
+    with capture_logs() as logs, listening(settings):
+        assert shown(settings) == old.server
+    assert "--new-ca" in next(one["why"] for one in logs if one["event"] == "certificate_not_renewed")
+
+
 def test_a_key_that_does_not_fit_is_said_before_anything_listens(settings: Settings, tmp_path: Path) -> None:
     certs.make(tmp_path / "a", ["127.0.0.1"], certs.utc_now())
     certs.make(tmp_path / "b", ["127.0.0.1"], certs.utc_now())
@@ -180,6 +205,11 @@ def test_doctor_says_when_it_is_about_to_end(settings: Settings) -> None:
     assert found.bad
     assert "browsers will refuse it" in found.what
     assert "lianfang certs" in found.advice
+    shutil.rmtree(certs.folder_of(settings))
+    make(settings, timedelta(days=-400))
+    (found,) = doctor.look_at_certificate(settings)
+    assert found.bad
+    assert "begins on" in found.what
 
 
 def test_a_taken_https_port_is_said(settings: Settings) -> None:
@@ -252,6 +282,15 @@ def test_the_embedded_broker_shows_the_same_certificate_and_its_successor(
         assert heard == [True]
         asyncio.run(until_it_shows(certs.make(files.cert.parent, ["second.example"], certs.utc_now()).server))
         assert client.is_connected(), "who is connected stays so"
+        # Whoever copies two files copies one after the other: the broker shows the earlier pair until both are there.
+        third = certs.make(folder / "third", ["127.0.0.1"], certs.utc_now())
+        shutil.copyfile(folder / "third/server.crt", files.cert)
+        with pytest.raises(certs.CertificateError, match="cannot be used"):
+            mosquitto.copy_certificate()
+        mosquitto.reload(process.pid)
+        assert broker_shows() != third.server
+        shutil.copyfile(folder / "third/server.key", files.key)
+        asyncio.run(until_it_shows(third.server))
         client.disconnect()
         client.loop_stop()
     finally:

@@ -7,6 +7,7 @@ import pytest
 
 from api import jobs
 from api.settings import Settings
+from tests.stories import World
 
 NOW = datetime(2031, 3, 1, 12, tzinfo=UTC)
 
@@ -45,6 +46,31 @@ def test_expired_sessions_end(owner_conn: psycopg.Connection, settings: Settings
         )
     assert jobs.end_sessions(owner_conn, settings, NOW) == 1
     assert owner_conn.execute("SELECT token_hash FROM sessions").fetchall() == [(b"new",)]
+
+
+def test_a_test_that_was_over_for_a_day_is_no_longer_called_one(
+    owner_conn: psycopg.Connection, settings: Settings
+) -> None:
+    world = World(owner_conn)
+    for name, hours in (("running", 1), ("just over", -1), ("long over", -25)):
+        world.device(
+            name.replace(" ", "-"), village=None, status="test", test_until=NOW + timedelta(hours=hours)
+        )
+    assert jobs.end_tests(owner_conn, settings, NOW) == 1
+    assert jobs.end_tests(owner_conn, settings, NOW) == 0
+    rows = owner_conn.execute(
+        "SELECT device_id, status, test_until IS NULL FROM devices ORDER BY id"
+    ).fetchall()
+    assert rows == [
+        ("running", "test", False),
+        ("just-over", "test", False),
+        ("long-over", "in_service", True),
+    ]
+    assert owner_conn.execute(
+        "SELECT d.device_id, h.action, h.reason, h.user_id FROM device_history h JOIN devices d ON d.id = h.device_id"
+    ).fetchall() == [("long-over", "status", "its test ended by itself", None)]
+    told = owner_conn.execute("SELECT kind, document ->> 'status' FROM changes").fetchall()
+    assert told == [("device", "in_service")], "the map is told"
 
 
 def test_two_machines_do_not_sweep_at_once(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from api import certs
@@ -66,6 +69,38 @@ def test_another_name_is_added_and_no_earlier_one_lost(tmp_path: Path) -> None:
     assert (made.new_ca, made.new_server) == (False, True)
 
 
+def test_one_that_was_made_with_the_clock_ahead_is_made_anew(tmp_path: Path) -> None:
+    first = certs.make(tmp_path, NAMES, NOW)
+    files = certs.Files(tmp_path / "server.crt", tmp_path / "server.key", own=True)
+    for path in tmp_path.glob("server.*"):
+        path.unlink()
+    certs.make(tmp_path, NAMES, NOW + timedelta(days=1000))
+    assert certs.renew_if_due(files, NOW)
+    renewed = certs.server_certificate(files)
+    assert renewed.not_valid_before_utc <= NOW
+    renewed.verify_directly_issued_by(first.ca)
+
+
+@pytest.mark.parametrize("days", [-400, 3650])
+def test_a_clock_that_is_wrong_makes_no_new_ca_by_itself(tmp_path: Path, days: int) -> None:
+    first = certs.make(tmp_path, NAMES, NOW)
+    files = certs.Files(tmp_path / "server.crt", tmp_path / "server.key", own=True)
+    with pytest.raises(certs.CertificateError, match="if that is right, run `lianfang certs`"):
+        certs.renew_if_due(files, NOW + timedelta(days=days))
+    assert certs.make(tmp_path, NAMES, NOW).ca == first.ca
+    asked = certs.make(tmp_path, NAMES, NOW + timedelta(days=days))
+    assert asked.new_ca, "who runs the command is there to tell the phones"
+
+
+def test_two_that_find_it_due_make_one(tmp_path: Path) -> None:
+    certs.make(tmp_path, NAMES, NOW)
+    later = NOW + timedelta(days=390)
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: certs.make(tmp_path, NAMES, later), range(8)))
+    assert sum(one.new_server for one in made) == 1
+    assert len({one.server for one in made}) == 1
+
+
 def test_a_new_ca_takes_a_new_server_certificate_with_it(tmp_path: Path) -> None:
     first = certs.make(tmp_path, NAMES, NOW)
     second = certs.make(tmp_path, NAMES, NOW, new_ca=True)
@@ -79,6 +114,34 @@ def test_a_lost_or_foreign_key_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / "a" / "server.key").write_bytes((tmp_path / "b" / "server.key").read_bytes())
     made = certs.make(tmp_path / "a", NAMES, NOW)
     assert (made.new_ca, made.new_server) == (False, True)
+
+
+def test_a_server_key_of_another_certificate_is_mended_without_being_asked(tmp_path: Path) -> None:
+    """The machine stopped between the writing of the key and of the certificate."""
+    first = certs.make(tmp_path / "a", NAMES, NOW)
+    certs.make(tmp_path / "b", NAMES, NOW)
+    files = certs.Files(tmp_path / "a" / "server.crt", tmp_path / "a" / "server.key", own=True)
+    files.key.write_bytes((tmp_path / "b" / "server.key").read_bytes())
+    assert certs.renew_if_due(files, NOW)
+    certs.server_certificate(files).verify_directly_issued_by(first.ca)
+    certs.load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), files)
+
+
+@pytest.mark.parametrize("key", ["missing", "foreign"])
+def test_a_ca_without_its_key_is_not_made_anew_behind_the_phones_backs(tmp_path: Path, key: str) -> None:
+    first = certs.make(tmp_path / "a", NAMES, NOW)
+    if key == "missing":
+        (tmp_path / "a" / "ca.key").unlink()
+    else:
+        certs.make(tmp_path / "b", NAMES, NOW)
+        (tmp_path / "a" / "ca.key").write_bytes((tmp_path / "b" / "ca.key").read_bytes())
+    with pytest.raises(
+        certs.CertificateError, match="bring back the right one, or run `lianfang certs --new-ca`"
+    ):
+        certs.make(tmp_path / "a", [*NAMES, "second.example"], NOW)
+    assert (tmp_path / "a" / "server.crt").read_bytes() == first.server.public_bytes(Encoding.PEM)
+    second = certs.make(tmp_path / "a", NAMES, NOW, new_ca=True)
+    second.server.verify_directly_issued_by(second.ca)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "-x", "map.example/", "münchen", "300.1.1.1.", "x" * 64])

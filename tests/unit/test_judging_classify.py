@@ -43,6 +43,8 @@ def test_the_brokers_copy_of_an_old_message_is_never_an_alarm(
         (TEST, LATER, STATUS, Verdict.STATUS),
         (TEST, EARLIER, NEW, Verdict.ALARM),  # test mode ends by itself
         (TEST, EARLIER, RESTORE, Verdict.RESTORE),
+        (IN_SERVICE, LATER, NEW, Verdict.TEST),  # received before its test was ended by hand, stored after
+        (IN_SERVICE, EARLIER, NEW, Verdict.ALARM),
         (DeviceStatus.REGISTERED, None, NEW, Verdict.OUT_OF_SERVICE),
         (DeviceStatus.REGISTERED, None, RESTORE, Verdict.RESTORE),
         (DeviceStatus.OUT_OF_SERVICE, None, NEW, Verdict.OUT_OF_SERVICE),

@@ -68,7 +68,8 @@ SELECT d.id, d.version, d.status <> 'retired' AS open,
  CROSS JOIN LATERAL (
        SELECT d.id, d.version, d.device_id, d.kind, d.name, d.protocol, d.gateway_id, d.external_id, d.site_id,
               d.organisation_id, d.zone, lon_lat(coalesce(d.position, s.position)) AS position, d.source_crs,
-              d.grid_cell, d.county, d.township, d.village, d.status, d.test_until, st.online, st.last_seen_at,
+              d.grid_cell, d.county, d.township, d.village, d.status,
+              CASE WHEN d.status = 'test' THEN d.test_until END AS test_until, st.online, st.last_seen_at,
               st.battery_percent, st.rssi_dbm) x
  WHERE (SELECT current_user <> 'lianfang_api')
     OR scope_keys(d.county, d.township, d.village, d.organisation_id) && (SELECT current_scope());

@@ -1,8 +1,10 @@
--- What the installer's page needs: who recorded a contact's consent, and which sites are near.
+-- What the installer's page needs: who recorded a contact's consent, which devices are in test, and which sites are near.
 
 ALTER TABLE contacts ADD COLUMN consent_by_user bigint REFERENCES users (id);     -- whom the contact told so, at consent_at
 ALTER TABLE contacts ADD CHECK (consent_by_user IS NULL OR consent_at IS NOT NULL);
 GRANT SELECT (consent_by_user) ON contacts TO lianfang_api;       -- reading is by column: phone is not among them
+
+CREATE INDEX devices_in_test ON devices (test_until) WHERE status = 'test';
 
 -- Sites in use and in scope within some metres of a WGS 84 point, the nearest first, with their distance. Ids only, so that
 -- what is read by them goes through row security once more; as the owner, because && is not leakproof (0010_lists.sql).

@@ -76,4 +76,6 @@ export interface Signal {
   qualifier: 'new' | 'restore' | 'status';
   zone: string;
   text: string;
+  /** What was done with it: `docs/lifecycle.md`. */
+  judgement: string;
 }

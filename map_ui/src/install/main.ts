@@ -11,6 +11,9 @@ const page = document.querySelector('lf-install');
 if (page) page.app = app;
 
 // Another tab signed out or in as somebody else: this page must not go on with the old reader's data.
-new BroadcastChannel('lianfang-session').onmessage = () => location.reload();
+new BroadcastChannel('lianfang-session').onmessage = ({ data }) => {
+  if (data === 'out') app.forget();
+  location.reload();
+};
 
 void app.start();

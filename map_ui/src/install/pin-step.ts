@@ -9,7 +9,7 @@ import { PALETTES } from '../theme/palette.ts';
 import { shared } from '../theme/shared.ts';
 import { theme } from '../theme/theme.ts';
 import { locate } from './api.ts';
-import { lastPlace, rememberPlace } from './memory.ts';
+import { lastPlace } from './memory.ts';
 import { StepElement } from './step.ts';
 import { phone } from './styles.ts';
 
@@ -131,8 +131,7 @@ export class PinStep extends StepElement {
     if (!center) return;
     void this.send(async () => {
       const location = await locate([Number(center.lng.toFixed(6)), Number(center.lat.toFixed(6))], 'WGS84');
-      rememberPlace(location);
-      this.app.go('where', { location, accuracy_m: null });
+      this.app.located(location, null);
     });
   }
 
@@ -157,7 +156,7 @@ export class PinStep extends StepElement {
                 </div>`
         }
       </div>
-      ${this.failed ? nothing : this.footer(t('install.pin.use'))}
+      ${this.failed ? nothing : this.footer(t('install.pin.use'), t('install.loading'))}
     </form>`;
   }
 }

@@ -8,7 +8,7 @@ import { shared } from '../theme/shared.ts';
 import { devicesInTest, locate } from './api.ts';
 import { parseCoordinates, SYSTEMS, type System } from './coordinates.ts';
 import type { InstalledDevice } from './documents.ts';
-import { lastPlace, rememberPlace, tierName } from './memory.ts';
+import { lastPlace, tierName } from './memory.ts';
 import { StepElement } from './step.ts';
 import { phone } from './styles.ts';
 import './pin-step.ts';
@@ -81,9 +81,7 @@ export class PlaceStep extends StepElement {
         throw new Error(this.noPosition(why));
       });
       const { longitude, latitude, accuracy } = found.coords;
-      const location = await locate([longitude, latitude], 'WGS84');
-      rememberPlace(location);
-      this.app.go('where', { location, accuracy_m: accuracy });
+      this.app.located(await locate([longitude, latitude], 'WGS84'), accuracy);
     });
   }
 
@@ -109,7 +107,7 @@ export class PlaceStep extends StepElement {
           <a class="button" href="/install/ca.crt" download>${t('install.ca.get')}</a>
         </details>
       </div>
-      ${this.footer(this.sending ? t('install.place.locating') : t('install.place.phone'))}
+      ${this.footer(t('install.place.phone'), t('install.place.locating'))}
     </form>`;
   }
 
@@ -145,12 +143,15 @@ export class PasteStep extends StepElement {
     event.preventDefault();
     const form = event.target as HTMLFormElement;
     const place: LonLat | null = parseCoordinates(this.field(form, 'coordinates'));
-    if (!this.fine(place ? {} : { coordinates: t('install.paste.wrong') }) || !place) return;
+    const crs = this.field(form, 'system');
+    const wrong: Record<string, string> = {};
+    if (!place) wrong['coordinates'] = t('install.paste.wrong');
+    if (!crs) wrong['system'] = t('install.paste.system_missing');
+    if (!this.fine(wrong) || !place) return;
     void this.send(async () => {
       try {
-        const location = await locate(place, this.field(form, 'system'));
-        rememberPlace(location);
-        this.app.go('where', { location, accuracy_m: null });
+        const [lon, lat] = place;
+        this.app.located(await locate(place, crs), null, { lon, lat, crs });
       } catch (problem) {
         if (!(problem instanceof Problem && problem.status === 422)) throw problem;
         this.fine({ coordinates: t('install.paste.refused') });
@@ -175,18 +176,20 @@ export class PasteStep extends StepElement {
           <p class="muted" id="example">${t('install.paste.example')}</p>
           ${this.beside('coordinates')}
         </div>
-        <fieldset>
+        <fieldset aria-describedby=${'system' in this.wrong ? 'wrong-system' : 'system-why'}>
           <legend>${t('install.paste.system')}</legend>
+          <p class="muted" id="system-why">${t('install.paste.system_why')}</p>
           ${SYSTEMS.map(
-            (system, n) =>
+            (system) =>
               html`<label class="choice">
-                <input type="radio" name="system" value=${system} ?checked=${n === 0} />
+                <input type="radio" name="system" value=${system} />
                 <span class="text">${t(`install.paste.${SYSTEM_WORDS[system]}`)}</span>
               </label>`,
           )}
+          ${this.beside('system')}
         </fieldset>
       </div>
-      ${this.footer(t('install.paste.find'))}
+      ${this.footer(t('install.paste.find'), t('install.loading'))}
     </form>`;
   }
 }

@@ -45,10 +45,6 @@ export class SetupStep extends StepElement {
         font-size: 14px;
         overflow-wrap: anywhere;
       }
-      section {
-        display: grid;
-        gap: 8px;
-      }
     `,
   ];
 
@@ -82,7 +78,7 @@ export class SetupStep extends StepElement {
         ${device ? html`<p class="note" role="status">${t('install.site.saved', { name: device.name || device.device_id })}</p>` : nothing}
         ${setup === null ? nothing : setup.through ? this.through(setup) : this.values(setup)}
       </div>
-      ${this.footer(t('install.setup.go'))}
+      ${this.footer(t('install.setup.go'), t('install.loading'))}
     </form>`;
   }
 
@@ -125,12 +121,15 @@ export class SetupStep extends StepElement {
 
   private renew(): void {
     const { device } = this.app.job.value;
-    if (device) void this.send(async () => this.keep(await issueSetup(device.id)));
+    if (device) void this.send(async () => this.keep(await this.once('login', () => issueSetup(device.id))));
   }
 
   private copy(text: string): void {
     void this.send(async () => {
-      await navigator.clipboard.writeText(text);
+      // Undefined on a page over plain HTTP.
+      const clipboard = navigator.clipboard as Clipboard | undefined;
+      if (!clipboard) throw new Error(t('install.setup.no_copy'));
+      await clipboard.writeText(text);
       this.copied = true;
     });
   }

@@ -3,7 +3,7 @@ import { html, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
 import { t } from '../i18n/i18n.ts';
 import { shared } from '../theme/shared.ts';
-import { addContact, addSite } from './api.ts';
+import { addContact, addSite, contactThere, type NewContact, type NewSite, siteThere } from './api.ts';
 import { tierName } from './memory.ts';
 import { StepElement } from './step.ts';
 import { phone } from './styles.ts';
@@ -22,31 +22,42 @@ export class SiteStep extends StepElement {
     event.preventDefault();
     const form = event.target as HTMLFormElement;
     const contact = this.field(form, 'contact_name');
-    const number = this.field(form, 'contact_phone');
+    const number = this.plain(form, 'contact_phone');
     const consents = this.field(form, 'consent') === 'on';
     const name = this.field(form, 'name');
     if (!this.fine(this.check(name, contact, number, consents))) return;
     void this.send(async () => {
-      const { location, site: saved } = this.app.job.value;
+      const { location, given, declared, site: saved } = this.app.job.value;
       if (!location) return;
+      const body: NewSite = {
+        kind: this.kind,
+        name,
+        address: this.field(form, 'address'),
+        position: given ?? location.position,
+        division: declared,
+        organisation_id: location.organisation_id,
+      };
       const site =
         saved ??
-        (await addSite({
-          kind: this.kind,
-          name,
-          address: this.field(form, 'address'),
-          position: location.position,
-          organisation_id: location.organisation_id,
-        }));
+        (await this.once(
+          'site',
+          () => addSite(body),
+          () => siteThere(body, location),
+        ));
       // Saved: a second press after a lost connection goes on from here, and adds no second site.
       this.app.job.set({ ...this.app.job.value, site });
       if (contact) {
-        await addContact(site.id, {
+        const whom: NewContact = {
           name: contact,
           phone: number,
           relation: this.field(form, 'relation'),
           consent_at: consents ? new Date(this.app.serverNow()).toISOString() : null,
-        });
+        };
+        await this.once<unknown>(
+          'contact',
+          () => addContact(site.id, whom),
+          () => contactThere(site.id, whom),
+        );
       }
       this.app.go('device', { site });
     });

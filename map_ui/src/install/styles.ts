@@ -29,6 +29,10 @@ export const phone = css`
   h2 {
     font-size: 18px;
   }
+  section {
+    display: grid;
+    gap: 8px;
+  }
   button,
   .button,
   select,

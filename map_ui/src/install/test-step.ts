@@ -3,15 +3,21 @@ import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
 import { named, t } from '../i18n/i18n.ts';
 import { shared } from '../theme/shared.ts';
-import { setStatus, signalsSince, unknownDevices } from './api.ts';
-import type { Signal, UnknownDevice } from './documents.ts';
-import { StepElement } from './step.ts';
+import { readDevice, setStatus, signalsSince, unknownDevices } from './api.ts';
+import type { InstalledDevice, Signal, UnknownDevice } from './documents.ts';
+import { signedOut, StepElement } from './step.ts';
 import { phone } from './styles.ts';
 
 /** Asked once a second. The live feed carries no signals, and an installer has no right to incidents. */
 const EVERY_MS = 1000;
 const LOOK_BACK_MS = 10 * 60_000;
 const MORE_MS = 30 * 60_000;
+/** Somebody else may have ended or prolonged the test: the device is read anew after so many looks at its signals. */
+const DEVICE_EVERY = 10;
+/** Without an answer for so long, silence says nothing of the device: a line that is half dead gives no error for long. */
+const PATIENCE_MS = 3000;
+/** What became of a signal, where it is not what one expects of a test. */
+const TOLD: ReadonlySet<string> = new Set(['alarm', 'activity', 'out_of_service', 'not_an_alarm']);
 
 @customElement('lf-test-step')
 export class TestStep extends StepElement {
@@ -22,6 +28,7 @@ export class TestStep extends StepElement {
   @state() private now = 0;
   #since = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #looks = 0;
 
   static override styles = [
     shared,
@@ -61,45 +68,64 @@ export class TestStep extends StepElement {
     const { device } = this.app.job.value;
     this.now = this.app.serverNow();
     if (device) {
+      const slow = setTimeout(() => {
+        this.lost = true;
+      }, PATIENCE_MS);
       try {
+        if (this.#looks % DEVICE_EVERY === 0) this.keep(await readDevice(device.id));
+        this.#looks += 1;
         this.signals = await signalsSince(device.id, this.#since);
         if (device.kind === 'gateway') {
           this.strangers = (await unknownDevices()).filter((one) => one.publisher === device.device_id);
         }
         this.lost = false;
-      } catch {
+      } catch (problem) {
+        if (signedOut(problem)) this.app.signInAgain();
         this.lost = true; // said on the page; the next second tries again
+      } finally {
+        clearTimeout(slow);
       }
     }
     if (this.isConnected) this.#timer = setTimeout(() => void this.ask(), EVERY_MS);
+  }
+
+  private keep(device: InstalledDevice): void {
+    const before = this.app.job.value.device;
+    // What was read before the last change may come after it.
+    if (!this.isConnected || (before && before.version > device.version)) return;
+    this.app.job.set({ ...this.app.job.value, device });
   }
 
   private submit(event: SubmitEvent): void {
     event.preventDefault();
     const { device } = this.app.job.value;
     if (!device) return;
-    void this.send(async () =>
-      this.app.go('done', { device: await setStatus(device.id, 'in_service', null) }),
-    );
+    if (device.status === 'in_service') return this.more();
+    void this.send(async () => {
+      const serving = await this.once('status', () => setStatus(device.id, 'in_service', null));
+      this.app.go('done', { device: serving });
+    });
   }
 
   private more(): void {
     const { device } = this.app.job.value;
     if (!device) return;
-    void this.send(async () => {
-      const again = await setStatus(device.id, 'test', new Date(this.app.serverNow() + MORE_MS));
-      this.app.job.set({ ...this.app.job.value, device: again });
-    });
+    void this.send(async () =>
+      this.keep(
+        await this.once('status', () =>
+          setStatus(device.id, 'test', new Date(this.app.serverNow() + MORE_MS)),
+        ),
+      ),
+    );
   }
 
   override render(): TemplateResult {
     const { device } = this.app.job.value;
     if (!device) return html``;
-    const left_s = Math.max(0, Math.round((Date.parse(device.test_until ?? '') - this.now) / 1000)) || 0;
-    const age = `${Math.floor(left_s / 60)}:${String(left_s % 60).padStart(2, '0')}`;
+    const serving = device.status === 'in_service';
     return html`<form @submit=${this.submit} novalidate>
       <div class="body">
-        <p class="note">${left_s > 0 ? t('install.test.left', { age }) : t('install.test.over')}</p>
+        <p class="note">${this.state(device)}</p>
         ${this.lost ? html`<p class="note bad" role="alert">${t('install.test.lost')}</p>` : nothing}
         <div role="status">
           <h2>
@@ -117,6 +143,7 @@ export class TestStep extends StepElement {
                   >${this.app.clock.second(Date.parse(signal.received_at))} · ${signal.event}</span
                 >
                 ${signal.text ? html`<br />${signal.text}` : nothing}
+                ${TOLD.has(signal.judgement) ? html`<br />${named('install.judged', signal.judgement)}` : nothing}
               </li>`,
           )}
         </ul>
@@ -130,11 +157,26 @@ export class TestStep extends StepElement {
               </section>`
             : nothing
         }
-        <button type="button" @click=${this.more}>${t('install.test.more')}</button>
+        ${serving ? nothing : html`<button type="button" @click=${this.more}>${t('install.test.more')}</button>`}
         <button type="button" @click=${() => this.app.go('setup')}>${t('install.test.setup')}</button>
       </div>
-      ${this.footer(this.signals.length ? t('install.test.serve') : t('install.test.serve_unheard'))}
+      ${this.footer(
+        serving
+          ? t('install.test.begin')
+          : this.signals.length
+            ? t('install.test.serve')
+            : t('install.test.serve_unheard'),
+      )}
     </form>`;
+  }
+
+  /** Whether it rings: what its row says, and whether its test is over. */
+  private state(device: InstalledDevice): string {
+    if (device.status === 'in_service') return t('install.test.in_service');
+    if (device.status !== 'test') return t('install.test.out_of_service');
+    const left_s = Math.max(0, Math.round((Date.parse(device.test_until ?? '') - this.now) / 1000)) || 0;
+    const age = `${Math.floor(left_s / 60)}:${String(left_s % 60).padStart(2, '0')}`;
+    return left_s > 0 ? t('install.test.left', { age }) : t('install.test.over');
   }
 }
 
