@@ -11,6 +11,7 @@ messages come once, at the first subscription (retain handling 1), and tell a st
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from typing import Any
 import orjson
 import paho.mqtt.client as mqtt
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -40,6 +41,8 @@ LANES = 2
 KEEP_ALIVE_S = 60
 NO_ROOM_S = 10.0
 """How long reading may pause at a time: well below the keep-alive."""
+READ_S = 0.1
+"""How long reading may go on at a time."""
 
 log = structlog.get_logger(__name__)
 
@@ -55,11 +58,26 @@ class Broker:
     tls: bool = False
 
 
-class _Client(mqtt.Client):
-    """paho's client on a buffered socket."""
+class Client(mqtt.Client):
+    """paho's client on a buffered socket, of which it reads all that is there before it asks for more.
+
+    paho itself calls ``select`` before each packet, and each call gives the interpreter's lock to a lane that computes,
+    for a whole switch interval.
+    """
 
     def _create_socket(self) -> Any:
         return BufferedSocket(super()._create_socket())
+
+    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
+        """Read what is buffered, for a moment at most: acknowledgements and pings are written in between."""
+        until = time.monotonic() + READ_S
+        code = super().loop_read(max_packets)
+        while not code and self._is_buffered() and time.monotonic() < until:
+            code = super().loop_read(max_packets)
+        return code
+
+    def _is_buffered(self) -> bool:
+        return isinstance(self._sock, BufferedSocket) and self._sock.pending() > 0
 
 
 class Receiver:
@@ -96,7 +114,7 @@ class Receiver:
         self._client = self._make_client()
 
     def _make_client(self) -> mqtt.Client:
-        client = _Client(
+        client = Client(
             CallbackAPIVersion.VERSION2, client_id=self._client_id, protocol=mqtt.MQTTv5, manual_ack=True
         )
         client.username_pw_set(self._broker.username, self._broker.password)
