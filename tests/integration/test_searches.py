@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
+import os
+import tempfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,7 @@ import pytest
 
 from alarms.history import search
 from api import jobs
+from api.routes import searches
 from tests.integration.serving import Served
 from tests.stories import NIGHT, Intake, Seen, World, local, says
 
@@ -367,7 +372,7 @@ def test_a_file_holds_exactly_what_was_found_and_says_what_it_answers(
     assert datetime.fromisoformat(about["exported_at"]) <= datetime.now(UTC)
     line = audited(owner_conn)[-1]
     assert (line["action"], line["object"], line["reason"], line["details"]) == (
-        "search.export", f"search/{number}", PURPOSE, {"format": kind, "count": 2},
+        "search.export", f"search/{number}", PURPOSE, {"format": kind, "count": 2, "timeline_entries": 2},
     )  # fmt: skip
 
 
@@ -380,6 +385,68 @@ def test_a_file_holds_what_is_there_when_it_is_made(
     file = sun.get(f"/api/v1/searches/{number}/export?format=geojson").json()
     assert file["features"][0]["properties"]["site"] == "新房"
     assert file["about"]["count"] == 4
+
+
+def test_what_was_done_is_taken_away_too(
+    past: Past, served: Served, owner_conn: psycopg.Connection[Any]
+) -> None:
+    past.close("pir-here", "false_environment", "流浪狗翻墙")
+    sun = served.client(owner_conn, "sun")
+    number = asks(sun, text="王家")["search"]["id"]
+    [feature] = sun.get(f"/api/v1/searches/{number}/export?format=geojson&language=en").json()["features"]
+    told = feature["properties"]["timeline"]
+    assert [(one["kind"], one["about"], one["text"], one["user"]) for one in told] == [
+        ("alarm", "Burglary", None, None),
+        ("note", None, "流浪狗翻墙", None),
+    ]
+    assert audited(owner_conn)[-1]["details"] == {"format": "geojson", "count": 1, "timeline_entries": 2}
+
+
+def test_too_many_lines_of_timelines_are_refused_too(
+    past: Past, served: Served, owner_conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "MOST_ENTRIES", 2)
+    sun = served.client(owner_conn, "sun")
+    number = asks(sun)["search"]["id"]
+    answer = sun.get(f"/api/v1/searches/{number}/export?format=csv")
+    assert answer.json()["type"] == "/problems/too-many-rows"
+    assert len(audited(owner_conn)) == 1, "nothing was taken away"
+
+
+def test_those_who_wait_for_a_file_keep_nobody_else_waiting(
+    past: Past, served: Served, owner_conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each thread that waited would be one less for all who acknowledge and close."""
+    monkeypatch.setattr(searches, "EXPORTING", asyncio.Semaphore(0))  # one is being made, and goes on
+    monkeypatch.setattr(searches, "EXPORT_WAIT_S", 5.0)
+    sun = served.client(owner_conn, "sun")
+    past.world.user("li", division=COUNTY, role="dispatcher")
+    li = served.client(owner_conn, "li")
+    number = asks(sun)["search"]["id"]
+    with ThreadPoolExecutor(50) as many:
+        waiting = [many.submit(sun.get, f"/api/v1/searches/{number}/export?format=csv") for _ in range(50)]
+        version = li.get(f"/api/v1/incidents/{past.ids['pir-here']}").json()["version"]
+        answer = li.post(f"/api/v1/incidents/{past.ids['pir-here']}/acknowledge", json={"version": version})
+        assert answer.status_code == 200
+        assert not any(one.done() for one in waiting)
+        answers = [one.result() for one in waiting]
+    assert {one.status_code for one in answers} == {503}
+    assert answers[0].json()["detail"] == "Another file is being made. Try again in a moment."
+
+
+def test_what_a_killed_export_left_is_removed_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, made, other = (tmp_path / f"{name}-1" for name in ("lianfang-export", "lianfang-export-2", "other"))
+    for folder in (left, made, other):
+        folder.mkdir()
+        (folder / "cases").write_bytes(b"{}")
+    long_ago = datetime.now(UTC) - timedelta(hours=2)
+    for folder in (left, other):
+        os.utime(folder, (long_ago.timestamp(), long_ago.timestamp()))
+    searches.forget_leftovers(datetime.now(UTC))
+    assert sorted(tmp_path.iterdir()) == sorted([made, other])
 
 
 def test_too_much_for_a_file_is_refused_and_not_cut_off(
