@@ -163,25 +163,14 @@ class EmbeddedMosquitto:
         ]
         if self.tls is not None:
             self.copy_certificate()
-            settings += [
-                f"listener {self.tls.port} {self.host}",
-                f"certfile {self.folder / 'tls.crt'}",
-                f"keyfile {self.folder / 'tls.key'}",
-                "tls_version tlsv1.2",  # and later
-            ]
+            settings += [f"listener {self.tls.port} {self.host}", *tls_settings(self.folder)]
         self.account.write(Path(self._settings_file), "\n".join(settings) + "\n")
 
     def copy_certificate(self) -> bool:
         """Take over the certificate where the broker's account can read it; whether it was another one before."""
-        if self.tls is None:
-            return False
-        copy = self.folder / "tls.crt"
-        text = self.tls.cert.read_text(encoding="ascii")
-        if copy.exists() and copy.read_text(encoding="ascii") == text:
-            return False
-        self.account.write(self.folder / "tls.key", self.tls.key.read_text(encoding="ascii"))
-        self.account.write(copy, text)
-        return True
+        return self.tls is not None and copy_certificate(
+            self.tls.cert, self.tls.key, self.folder, self.account
+        )
 
     def command(self) -> list[str]:
         """What to start."""
@@ -224,6 +213,26 @@ class EmbeddedMosquitto:
     def reload(pid: int) -> None:
         """Tell the running broker to read logins and rights again; connections stay."""
         os.kill(pid, signal.SIGHUP)
+
+
+def tls_settings(folder: Path) -> list[str]:
+    """What follows a ``listener`` that takes TLS, with what ``copy_certificate`` wrote."""
+    return [
+        f"certfile {folder / 'tls.crt'}",
+        f"keyfile {folder / 'tls.key'}",
+        "tls_version tlsv1.2",  # and later
+    ]
+
+
+def copy_certificate(cert: Path, key: Path, folder: Path, account: Account) -> bool:
+    """Copy certificate and key to where the broker's account can read them; whether it was another one before."""
+    copy = folder / "tls.crt"
+    text = cert.read_text(encoding="ascii")
+    if copy.exists() and copy.read_text(encoding="ascii") == text:
+        return False
+    account.write(folder / "tls.key", key.read_text(encoding="ascii"))
+    account.write(copy, text)
+    return True
 
 
 def password_lines(own: Mapping[str, str], devices: Iterable[tuple[str, str]]) -> list[str]:
