@@ -130,7 +130,8 @@ def entry_about(entry: Mapping[str, Any], language: Language) -> str | None:
         case "verified":
             return _LEVEL[language].format(details["after"])
         case "handed_over":
-            return entry["handler"]
+            handler: str | None = entry["handler"]
+            return handler
         case "alarm" | "restored" | "opened" if details.get("event") or details.get("category"):
             return category_name(details.get("event") or details["category"], language)
     return None

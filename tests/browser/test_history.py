@@ -13,11 +13,11 @@ import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
-from api.auth.dependencies import COOKIE, Sessions
+from api.auth.dependencies import Sessions
 from tests.browser.conftest import DESKTOP, PHONE, Browse, Watched
 from tests.browser.test_screens import VARIANTS, accessible
 from tests.browser.town import COUNTY, HASHED, OTHER_VILLAGE, PASSWORD, Town
-from tests.integration.serving import Served
+from tests.integration.serving import Served, wait_until
 from tests.stories import Seen
 
 MAP = "document.querySelector('lf-history').shadowRoot.querySelector('lf-history-map').map"
@@ -56,17 +56,7 @@ def open_history(
 
     def open_page(user: str = "zhao", watched: Watched | None = None, **how: Any) -> Page:
         where = watched or browse(**how)
-        where.context.add_cookies(
-            [
-                {
-                    "name": COOKIE,
-                    "value": served.token(owner_conn, user),
-                    "url": where.host,
-                    "sameSite": "Strict",
-                }
-            ]
-        )
-        page = where.context.new_page()
+        page = where.signed_in(served.token(owner_conn, user))
         page.goto(f"{where.host}/history")
         return page
 
@@ -249,23 +239,72 @@ def test_what_was_found_is_taken_away(
         assert len(orjson.loads(path.read_bytes())["features"]) == 3
 
 
-def test_what_the_server_refuses_is_said(open_history: OpenHistory, past: Town, browse: Browse) -> None:
-    watched = browse()
-    watched.expected.append(re.compile("status of (404|422)"))
-    page = open_history(watched=watched)
+@pytest.mark.parametrize(
+    ("language", "wrong"),
+    [("en", "The end must be after the beginning."), ("zh", "结束时间须晚于开始时间。")],
+)
+def test_an_end_before_its_beginning_is_told_beside_the_field(
+    open_history: OpenHistory, language: str, wrong: str
+) -> None:
+    page = open_history(language=language, size=PHONE)
     page.locator("[name=period]").select_option("between")
     page.locator("[name=from]").fill("2026-03-03T02:00")
     page.locator("[name=to]").fill("2026-03-02T02:00")
-    ask(page)
-    expect(page.locator("lf-results [role=alert]")).to_contain_text("The search was refused")
-    expect(page.locator("lf-results [role=alert]")).to_contain_text("is not after from")
-    page.locator("[name=period]").select_option("all")
+    ask(page, language)
+    expect(page.locator("[name=to]")).to_be_focused()
+    expect(page.get_by_role("alert")).to_have_text(wrong)
+    accessible(page)
+    page.locator("[name=to]").fill("2026-03-04T02:00")
+    ask(page, language)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator("lf-results .asked, lf-results .quiet").first).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_search_that_takes_too_long_is_told_in_plain_words(
+    open_history: OpenHistory, past: Town, browse: Browse, servers: dict[str, str], language: str
+) -> None:
+    watched = browse(language=language)
+    watched.expected.append(re.compile("status of 503"))
+    page = open_history(watched=watched)
+    past.owner.execute("LOCK TABLE searches")
+    ask(page, language)
+    with psycopg.connect(servers["superuser_url"], autocommit=True) as superuser:
+        stop = (
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+            " AND query LIKE 'INSERT INTO searches%%'"
+        )
+        wait_until(lambda: superuser.execute(stop, [past.owner.info.dbname]).fetchone(), what="the search")
+    said = {"en": "This took too long and was stopped.", "zh": "查询时间过长，已停止。"}[language]
+    expect(page.locator("lf-results [role=alert]")).to_contain_text(said)
+    past.owner.rollback()
+    ask(page, language)
+    expect(page.locator("lf-results tbody tr")).to_have_count(3)
+
+
+def test_what_the_server_refuses_is_said(open_history: OpenHistory, past: Town, browse: Browse) -> None:
+    watched = browse()
+    watched.expected.append(re.compile("status of 404"))
+    page = open_history(watched=watched)
     ask(page)
     expect(page.locator("lf-results tbody tr")).to_have_count(3)
     past.owner.execute("UPDATE searches SET expires_at = now()")
     past.owner.commit()
     page.get_by_role("button", name="CSV").click()
     expect(page.locator("lf-results [role=alert]")).to_contain_text("search again")
+
+
+def test_a_base_map_that_is_broken_is_told_and_the_rest_goes_on(
+    open_history: OpenHistory, served: Served, browse: Browse
+) -> None:
+    served.app.state.settings = served.settings.model_copy(update={"basemap_pmtiles": Path("gone.pmtiles")})
+    watched = browse()
+    watched.expected.append(re.compile("status of 404"))
+    page = open_history(watched=watched)
+    expect(page.locator("lf-history-map")).to_contain_text("The base map could not be loaded")
+    ask(page)
+    expect(page.locator("lf-results tbody tr")).to_have_count(3)
+    wait_drawn(page, "incident-point")
 
 
 def test_thousands_come_page_by_page(open_history: OpenHistory, past: Town) -> None:

@@ -294,7 +294,7 @@ def test_what_was_done_is_in_every_file_a_row_for_each_line(tmp_path: Path, kind
     )
     found = read_timeline(kind, path)
     mark = "'" if kind == "csv" else ""
-    told = [tuple((mark + cell if (cell or " ")[0] in "=@" else cell) for cell in one) for one in TOLD]
+    told = [tuple(mark + cell if cell and cell[0] in "=@" else cell for cell in one) for one in TOLD]
     assert [
         (one["kind"], one["kind_name"], one["about"], one["text"], one["user"]) for one in found
     ] == told * 2

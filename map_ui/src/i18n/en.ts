@@ -232,6 +232,7 @@ export const en: Record<keyof typeof zh, string> = {
   'history.period_between': 'From … to …',
   'history.from': 'From',
   'history.to': 'To (not included)',
+  'history.to_wrong': 'The end must be after the beginning.',
   'history.hours': 'Hours of the day ({zone})',
   'history.hours_from': 'From',
   'history.hours_to': 'To',
@@ -275,7 +276,8 @@ export const en: Record<keyof typeof zh, string> = {
   'history.what': 'What',
   'history.ended': 'Outcome',
   'problem.unreachable': 'The server cannot be reached; nothing was done.',
-  'problem.too_many_rows': 'Too many incidents for one file; nothing was cut off.',
+  'problem.too_many_rows':
+    'Too many incidents, or lines of their timelines, for one file; nothing was cut off.',
   'problem.took_too_long': 'This took too long and was stopped.',
   'problem.wrong_state': 'Its state has changed, so this no longer fits.',
   'problem.changed_meanwhile': 'Somebody changed it just now. Look again, then retry.',
