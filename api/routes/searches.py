@@ -45,6 +45,9 @@ Rings = Annotated[list[Ring], Field(min_length=1, max_length=100)]
 Clock = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 Some = Field(max_length=20)
 
+SEARCHING = asyncio.Semaphore(3)
+"""So many look into the past at once. A look may take seconds and a connection, of which a process has eight: the
+others are for those who answer alarms."""
 EXPORT_WAIT_S = 60.0
 EXPORTING = asyncio.Semaphore(1)
 """One file at a time in a process: it takes a connection and a core for seconds. Who waits keeps no thread: many would
@@ -132,7 +135,7 @@ async def open_search(request: Request, who: Investigator, body: SearchBody, lim
             body.query.model_dump(by_alias=True, mode="json", exclude_none=True), settings.city_code
         )
     expires_at = datetime.now(UTC) + timedelta(days=settings.retention_searches_days)
-    async with transaction(request, who, "history.search") as conn:
+    async with SEARCHING, transaction(request, who, "history.search") as conn:
         opened = await search.open_search(conn, who.user_id, body.purpose.strip(), asked, expires_at)
         page = await search.page(conn, asked, settings.zone, None, limit)
         name = await search.division_name(conn, asked.division)
@@ -155,7 +158,7 @@ async def get_search(
     """A page of a search of one's own, as things are now."""
     settings: Settings = request.app.state.settings
     after = decode_cursor(cursor, datetime, int)
-    async with transaction(request, who, "history.search") as conn:
+    async with SEARCHING, transaction(request, who, "history.search") as conn:
         opened = _there(await search.search_of(conn, search_id, datetime.now(UTC)), search_id)
         asked = query.from_document(opened.query, settings.city_code)
         page = await search.page(conn, asked, settings.zone, (after[0], after[1]) if after else None, limit)
@@ -168,7 +171,7 @@ async def get_found_incident(request: Request, who: Investigator, search_id: Id,
     """The whole case of an incident that a search of one's own finds; a line of the audit log."""
     settings: Settings = request.app.state.settings
     now = datetime.now(UTC)
-    async with transaction(request, who, "history.search") as conn:
+    async with SEARCHING, transaction(request, who, "history.search") as conn:
         opened = _there(await search.search_of(conn, search_id, now), search_id)
         asked = query.from_document(opened.query, settings.city_code)
         found = await search.finds(conn, asked, settings.zone, incident_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import errno
 import io
 import os
 import tempfile
@@ -20,10 +21,10 @@ import psycopg
 import pyogrio
 import pytest
 
-from alarms.history import search
+from alarms.history import export, search
 from api import jobs
 from api.routes import searches
-from tests.integration.serving import Served
+from tests.integration.serving import Served, wait_until
 from tests.stories import NIGHT, Intake, Seen, World, local, says
 
 HERE, THERE = "411282100201", "411224100205"
@@ -432,6 +433,49 @@ def test_those_who_wait_for_a_file_keep_nobody_else_waiting(
         answers = [one.result() for one in waiting]
     assert {one.status_code for one in answers} == {503}
     assert answers[0].json()["detail"] == "Another file is being made. Try again in a moment."
+
+
+def test_many_slow_searches_leave_room_for_those_who_answer_alarms(
+    past: Past, served: Served, owner_conn: psycopg.Connection[Any]
+) -> None:
+    sun = served.client(owner_conn, "sun")
+    past.world.user("li", division=COUNTY, role="dispatcher")
+    li = served.client(owner_conn, "li")
+    owner_conn.execute("LOCK TABLE searches")  # so that each takes as long as we like
+    with ThreadPoolExecutor(12) as many:
+        waiting = [many.submit(asks, sun) for _ in range(12)]
+        at_it = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'searches'::regclass"
+        wait_until(lambda: owner_conn.execute(at_it).fetchone() == (3,), what="three of them to look")
+        assert li.get("/api/v1/incidents").status_code == 200
+        assert not any(one.done() for one in waiting)
+        owner_conn.rollback()
+        assert len({one.result()["search"]["id"] for one in waiting}) == 12
+
+
+def test_a_file_that_cannot_be_made_leaves_its_line_and_nothing_else(
+    past: Past,
+    served: Served,
+    owner_conn: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """The line comes first: no file without its line, rather a line without its file."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sun = served.client(owner_conn, "sun")
+    number = asks(sun)["search"]["id"]
+
+    def full(_kind: str, path: Path, *_: object) -> None:
+        path.write_bytes(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "write", full)
+        answer = sun.get(f"/api/v1/searches/{number}/export?format=csv")
+    assert (answer.status_code, answer.json()["type"]) == (500, "/problems/fault")
+    assert str(tmp_path) not in answer.text
+    assert audited(owner_conn)[-1]["action"] == "search.export"
+    assert list(tmp_path.iterdir()) == []
+    assert sun.get(f"/api/v1/searches/{number}/export?format=csv").status_code == 200
 
 
 def test_what_a_killed_export_left_is_removed_and_no_other(

@@ -50,9 +50,7 @@ BEGIN
     SELECT i.id FROM incidents i
      WHERE (everything OR scope_keys(i.county, i.township, i.village, i.organisation_id) && keys)
        AND (area IS NULL OR ST_Intersects(i.position, area))
-       AND (inside.village IS NULL OR i.village = inside.village)
-       AND (inside.village IS NOT NULL OR inside.township IS NULL OR i.township = inside.township)
-       AND (inside.township IS NOT NULL OR inside.county IS NULL OR i.county = inside.county)
+       AND lies_in(i.county, i.township, i.village, inside.county, inside.township, inside.village)
        AND (since IS NULL OR i.opened_at >= since)
        AND (until IS NULL OR i.opened_at < until)
        AND (from_minute IS NULL
