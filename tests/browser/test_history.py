@@ -150,6 +150,33 @@ def test_an_area_drawn_by_clicks_finds_what_lies_in_it(open_history: OpenHistory
     expect(page.locator("lf-search-form")).to_contain_text("No area: everywhere")
 
 
+@pytest.mark.parametrize(
+    ("language", "draw", "undo", "finish"),
+    [("en", "Draw an area", "Undo point", "Close the area"), ("zh", "绘制区域", "撤销一点", "完成绘制")],
+)
+def test_a_thumb_draws_an_area_with_all_that_it_needs_in_sight(
+    open_history: OpenHistory, language: str, draw: str, undo: str, finish: str
+) -> None:
+    page = open_history(size=PHONE, language=language)
+    wait_drawn(page, "division-2")
+    page.get_by_role("button", name=draw).click()
+    for button in (undo, finish):
+        expect(page.get_by_role("button", name=button)).to_be_in_viewport(ratio=1)
+        expect(page.get_by_role("button", name=button)).to_be_disabled()
+    accessible(page)
+    canvas = page.locator("lf-history-map canvas")
+    alert = page.get_by_role("alert")
+    for x, y in ((60, 300), (300, 300), (300, 420), (180, 240)):
+        canvas.click(position={"x": x, "y": y})
+    expect(alert).to_be_in_viewport(ratio=1)  # the last one is not taken
+    canvas.click(position={"x": 60, "y": 420})
+    expect(alert).to_have_count(0)
+    page.get_by_role("button", name=undo).click()
+    page.get_by_role("button", name=finish).click()
+    expect(page.get_by_role("button", name=finish)).to_have_count(0)
+    wait_drawn(page, "area-fill")
+
+
 def test_the_keyboard_alone_sets_an_area(open_history: OpenHistory) -> None:
     page = open_history()
     wait_drawn(page, "division-2")

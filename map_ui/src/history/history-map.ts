@@ -52,7 +52,14 @@ export class HistoryMap extends AppElement {
     mapStyles,
     css`
       .note.strong {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        gap: 8px;
         font-size: 14px;
+      }
+      .top-left {
+        max-width: calc(100% - 76px);
       }
     `,
   ];
@@ -272,13 +279,27 @@ export class HistoryMap extends AppElement {
     map.easeTo({ center: [lng, lat], zoom: Math.min(zoom ?? MAX_ZOOM, MAX_ZOOM - 1), duration: 300 });
   }
 
+  /** Beside what is drawn: on a phone the form lies far above it, and there are no keys. */
+  private drawing(): TemplateResult {
+    const { app } = this;
+    const points = app.area.value.length;
+    return html`<div class="note strong">
+      <p role="status">${t('history.drawing')}</p>
+      <button class="primary" ?disabled=${points < 3} @click=${() => app.finish()}>
+        ${t('history.finish')}
+      </button>
+      <button ?disabled=${points === 0} @click=${() => app.undoPoint()}>${t('history.undo')}</button>
+      <button @click=${() => app.clearArea()}>${t('history.clear_area')}</button>
+    </div>`;
+  }
+
   override render(): TemplateResult {
     const { app } = this;
     return html`<div class="whole ${app.drawing.value ? 'picking' : ''}">
       <div class="map"></div>
       ${this.failed ? html`<p class="failed" role="alert">${t('history.map_failed')}</p>` : nothing}
       <div class="corner top-left">
-        ${app.drawing.value ? html`<p class="note strong" role="status">${t('history.drawing')}</p>` : nothing}
+        ${app.drawing.value ? this.drawing() : nothing}
         ${this.tilesFailed ? html`<p class="note" role="status">${t('map.tiles_failed')}</p>` : nothing}
         ${this.basemapFailed ? html`<p class="note" role="status">${t('map.basemap_failed')}</p>` : nothing}
         ${app.areaProblem.value ? html`<p class="note" role="alert">${t('history.crosses')}</p>` : nothing}

@@ -282,24 +282,14 @@ export class SearchForm extends AppElement {
         <div class="buttons">
           ${
             app.drawing.value
-              ? html`<button
-                    type="button"
-                    class="primary"
-                    ?disabled=${points < 3}
-                    @click=${() => app.finish()}
-                  >
-                    ${t('history.finish')}
-                  </button>
-                  <button type="button" ?disabled=${points === 0} @click=${() => app.undoPoint()}>
-                    ${t('history.undo')}
-                  </button>`
+              ? nothing // on the map, where one looks then
               : html`<button type="button" @click=${() => app.draw()}>${t('history.draw')}</button>
                   <button type="button" @click=${() => app.viewWanted.set(app.viewWanted.value + 1)}>
                     ${t('history.use_view')}
                   </button>`
           }
           ${
-            points > 0 || app.drawing.value
+            points > 0 && !app.drawing.value
               ? html`<button type="button" @click=${() => app.clearArea()}>
                   ${t('history.clear_area')}
                 </button>`

@@ -249,7 +249,7 @@ export const en: Record<keyof typeof zh, string> = {
   'history.clear_area': 'Remove the area',
   'history.area_none': 'No area: everywhere',
   'history.area_points': 'Area of {n} points',
-  'history.drawing': 'Click the corners; click the first one, or press Enter, to close. Backspace undoes.',
+  'history.drawing': 'Click the corners; click the first one to close.',
   'history.crosses': 'The outline would cross itself there.',
   'history.category': 'Category',
   'history.priority': 'Priority',

@@ -244,7 +244,7 @@ export const zh = {
   'history.clear_area': '清除区域',
   'history.area_none': '未划定区域：不限',
   'history.area_points': '{n}个点的区域',
-  'history.drawing': '依次点击各角；点击第一点或按回车完成，退格撤销。',
+  'history.drawing': '依次点击各角；点击第一点完成。',
   'history.crosses': '这样边界会自相交叉。',
   'history.category': '类别',
   'history.priority': '优先级',
