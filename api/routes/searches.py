@@ -33,7 +33,9 @@ from api.settings import Settings
 router = APIRouter(prefix="/api/v1/searches", tags=["history"])
 READ = documented("signed-out", "not-permitted", "not-found", "wrong-input", "took-too-long", "database-away")
 SEARCH = READ | documented("cross-origin", "not-permitted", "too-large")
-EXPORT = READ | documented("wrong-input", "too-many-rows")
+EXPORT = (
+    READ | documented("wrong-input", "too-many-rows") | documented("took-too-long", "busy", "database-away")
+)
 
 Investigator = Annotated[Reader, Depends(require("history.search"))]
 Degrees = Annotated[float, Field(allow_inf_nan=False, ge=-180, le=180, strict=True)]
@@ -214,7 +216,7 @@ async def export_search(
     try:
         await asyncio.wait_for(EXPORTING.acquire(), EXPORT_WAIT_S)
     except TimeoutError:
-        raise Problem("took-too-long", "Another file is being made. Try again in a moment.") from None
+        raise Problem("busy", "Another file is being made. Try again in a moment.") from None
     try:
         file, size = await asyncio.to_thread(_open_file, request, who, search_id, format, language)
     finally:

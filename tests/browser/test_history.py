@@ -302,7 +302,10 @@ def test_a_search_that_takes_too_long_is_told_in_plain_words(
             " AND query LIKE 'INSERT INTO searches%%'"
         )
         wait_until(lambda: superuser.execute(stop, [past.owner.info.dbname]).fetchone(), what="the search")
-    said = {"en": "This took too long and was stopped.", "zh": "查询时间过长，已停止。"}[language]
+    said = {
+        "en": "This took too long and was stopped.",
+        "zh": "查询时间过长，已停止。请缩短时间或缩小范围。",
+    }[language]
     expect(page.locator("lf-results [role=alert]")).to_contain_text(said)
     past.owner.rollback()
     ask(page, language)

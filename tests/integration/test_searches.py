@@ -432,7 +432,7 @@ def test_those_who_wait_for_a_file_keep_nobody_else_waiting(
         assert not any(one.done() for one in waiting)
         answers = [one.result() for one in waiting]
     assert {one.status_code for one in answers} == {503}
-    assert answers[0].json()["detail"] == "Another file is being made. Try again in a moment."
+    assert answers[0].json()["type"] == "/problems/busy"
 
 
 def test_many_slow_searches_leave_room_for_those_who_answer_alarms(

@@ -33,6 +33,8 @@ $$;
 -- Incidents, newest first, from before (before_at, before_id): like list_incidents (0010_lists.sql), whose reasons hold
 -- here too, with all that an investigator asks for. Minutes: from the first up to but without the last; where the last is
 -- not after the first, over midnight.
+-- (Measured with a million incidents, 2 cores: most questions 1 to 100 ms; hours of the day 0.6 s for the whole city; a
+-- word of one or two characters 0.3 to 0.8 s, 1.9 s where it stands in every title.)
 CREATE FUNCTION search_incidents(area geometry, division text, since timestamptz, until timestamptz, zone text,
                                  from_minute integer, to_minute integer, categories text[], dispositions text[],
                                  priorities smallint[], states text[], q text, only_id bigint,

@@ -278,6 +278,7 @@ export const en: Record<keyof typeof zh, string> = {
   'problem.unreachable': 'The server cannot be reached; nothing was done.',
   'problem.too_many_rows':
     'Too many incidents, or lines of their timelines, for one file; nothing was cut off.',
+  'problem.busy': 'Others are before you.',
   'problem.took_too_long': 'This took too long and was stopped.',
   'problem.wrong_state': 'Its state has changed, so this no longer fits.',
   'problem.changed_meanwhile': 'Somebody changed it just now. Look again, then retry.',
