@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,19 @@ def test_time_place_kind_and_words_narrow_what_is_found(open_history: OpenHistor
     ask(page)
     expect(page.locator("lf-results tbody tr")).to_have_count(1)
     assert "王家大院" in rows(page)[0]
+
+
+@pytest.mark.parametrize("days", [-2, 2])
+def test_the_last_day_is_the_servers_whatever_this_machines_clock_says(
+    open_history: OpenHistory, browse: Browse, days: int
+) -> None:
+    """By a clock that goes before, it would be a day that has not come yet: nothing found, and nobody the wiser."""
+    watched = browse()
+    watched.context.clock.set_fixed_time(datetime.now(UTC) + timedelta(days=days))
+    page = open_history(watched=watched)
+    page.locator("[name=period]").select_option("day")
+    ask(page)
+    expect(page.locator("lf-results tbody tr")).to_have_count(2)
 
 
 def test_hours_need_two_times_that_differ(open_history: OpenHistory) -> None:
