@@ -221,6 +221,7 @@ def _as_text(rows: Rows, zone: tzinfo) -> Iterator[list[Value]]:
 def _xlsx(path: Path, cases: Cases, about: About) -> None:
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
+    from openpyxl.worksheet._writer import ALL_TEMP_FILES, WorksheetWriter
 
     book = Workbook(write_only=True)
 
@@ -242,24 +243,38 @@ def _xlsx(path: Path, cases: Cases, about: About) -> None:
                 return value.astimezone(about.zone).replace(tzinfo=None)
         return value
 
+    def begin(sheet: Any) -> None:
+        """Write the sheet beside the file, until that is put together. openpyxl itself would take the system's folder,
+        and what it leaves there when it fails or is killed tells of people."""
+        sheet._writer = WorksheetWriter(sheet, out=str(path.with_name(f"{sheet.title}.xml")))
+        sheet._writer.write_top()
+        ALL_TEMP_FILES.append(sheet._writer.out)  # from which it is taken once the sheet is in the file
+
     def put(name: str, columns: Sequence[Column], rows: Rows) -> None:
         sheet = book.create_sheet(name)
         sheet.freeze_panes = "A2"
         for n, column in enumerate(columns):
             sheet.column_dimensions[_letter(n)].width = 20 if column.kind in ("time", "text") else 11
+        begin(sheet)
         sheet.append([column.name for column in columns])
         for cells in rows:
             sheet.append([one(sheet, cell) for cell in cells])
 
-    put("incidents", COLUMNS, _rows(cases))
-    put("timeline", ENTRY_COLUMNS, _entries(cases))
-    said = book.create_sheet("about")
-    said.column_dimensions["A"].width, said.column_dimensions["B"].width = 16, 100
-    for name, value in about.lines():
-        # what does not fit one cell goes on in the next: an area of many points is longer
-        for start in range(0, len(value) or 1, MOST_IN_CELL):
-            said.append([name, text(said, value[start : start + MOST_IN_CELL])])
-    book.save(path)
+    try:
+        put("incidents", COLUMNS, _rows(cases))
+        put("timeline", ENTRY_COLUMNS, _entries(cases))
+        said = book.create_sheet("about")
+        said.column_dimensions["A"].width, said.column_dimensions["B"].width = 16, 100
+        begin(said)
+        for name, value in about.lines():
+            # what does not fit one cell goes on in the next: an area of many points is longer
+            for start in range(0, len(value) or 1, MOST_IN_CELL):
+                said.append([name, text(said, value[start : start + MOST_IN_CELL])])
+        book.save(path)
+    finally:
+        for sheet in book.worksheets:
+            if not sheet.closed:
+                sheet.close()  # what was interrupted keeps no file open
 
 
 def _is_touchy(text: str) -> bool:

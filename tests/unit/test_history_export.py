@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import re
 import sqlite3
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -234,6 +236,24 @@ def test_a_file_without_rows_is_whole(tmp_path: Path, kind: export.Format) -> No
             assert read_csv(path) == [[column.name for column in table.COLUMNS]]
         case "xlsx":
             assert openpyxl.load_workbook(path)["incidents"].max_row == 1
+
+
+@pytest.mark.parametrize("kind", list(export.MEDIA_TYPES))
+def test_what_is_interrupted_leaves_nothing_outside_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: export.Format
+) -> None:
+    system, own = tmp_path / "system", tmp_path / "own"
+    system.mkdir()
+    own.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(system))
+
+    def cases() -> Iterator[table.Case]:
+        yield table.case({"incident": DOCUMENT, "entries": ENTRIES}, NAMES, "zh")
+        raise OSError(errno.EIO, "the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        export.write(kind, own / f"f.{export.SUFFIXES[kind]}", cases, ABOUT)
+    assert list(system.iterdir()) == []
 
 
 def test_a_question_of_many_points_is_whole_in_a_spreadsheet(tmp_path: Path) -> None:
