@@ -230,7 +230,11 @@ async def export_search(
 
 def forget_leftovers(now: datetime) -> None:
     """Remove what exports left on the disk that were killed half-way, an hour ago or longer."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDERS}*"):
+    try:
+        folders = list(Path(tempfile.gettempdir()).glob(f"{FOLDERS}*"))
+    except FileNotFoundError:
+        return  # the disk is full, or there is none to write to: exports say so, and all else goes on
+    for folder in folders:
         with suppress(OSError):  # another process of ours was faster, or it is another account's
             about = folder.lstat()
             if about.st_uid == os.getuid() and now.timestamp() - about.st_mtime > LEFT_S:

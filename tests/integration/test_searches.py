@@ -493,6 +493,14 @@ def test_what_a_killed_export_left_is_removed_and_no_other(
     assert sorted(tmp_path.iterdir()) == sorted([made, other])
 
 
+def test_a_server_without_room_for_files_starts_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", list)
+    with pytest.raises(FileNotFoundError):
+        tempfile.gettempdir()
+    searches.forget_leftovers(datetime.now(UTC))
+
+
 def test_too_much_for_a_file_is_refused_and_not_cut_off(
     past: Past, served: Served, owner_conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
