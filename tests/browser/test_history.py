@@ -255,6 +255,11 @@ def test_a_case_is_read_and_nothing_in_it_can_be_pressed(open_history: OpenHisto
     ask(page)
     page.locator("lf-results .open").last.click()
     expect(page.locator("lf-case .timeline")).to_contain_text("burglary", ignore_case=True)
+    opened = past.owner.execute(
+        "SELECT to_char(min(opened_at) AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD HH24:MI:SS') FROM incidents"
+    ).fetchone()
+    assert opened is not None
+    expect(page.locator("lf-case .timeline time")).to_have_text(opened[0])
     expect(page.locator("lf-case lf-actions")).to_have_count(0)
     [line] = Seen(past.owner).rows("SELECT object, reason FROM audit_log WHERE action = 'search.case'")
     assert line["reason"] == PURPOSE

@@ -22,6 +22,8 @@ export class HistoryApp extends App {
   readonly problem = new Observable<string | null>(null);
   readonly opened = new Observable<IncidentDetail | null>(null);
   readonly caseProblem = new Observable<string | null>(null);
+  /** The past has no today: every time is told with its date and its year. */
+  override readonly now = new Observable(0);
   /** Asks the map to take its view as the area; the map listens. */
   readonly viewWanted = new Observable(0);
 
