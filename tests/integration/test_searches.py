@@ -318,6 +318,25 @@ def test_a_case_is_read_against_the_searchs_purpose(
     ]
 
 
+def test_an_old_case_tells_what_the_site_had_seen_by_then(
+    past: Past, served: Served, owner_conn: psycopg.Connection[Any]
+) -> None:
+    then = NIGHT - timedelta(days=700)
+    rows = owner_conn.execute(
+        "INSERT INTO incidents (source, state, category, priority, title, site_id, opened_at, last_alarm_at,"
+        " acknowledged_at, closed_at, disposition)"
+        " SELECT 'device', 'closed', 'burglary', 3, 'old', i.site_id, t, t, t, t + interval '1 hour', 'actual'"
+        " FROM incidents i, unnest(%s::timestamptz[]) t WHERE i.id = %s RETURNING id",
+        [[then, then - timedelta(days=30), then - timedelta(days=100)], past.ids["pir-here"]],
+    ).fetchall()
+    owner_conn.commit()
+    sun = served.client(owner_conn, "sun")
+    number = asks(sun)["search"]["id"]
+    case = sun.get(f"/api/v1/searches/{number}/incidents/{rows[0][0]}").json()
+    assert case["history"]["incidents_90d"] == 1
+    assert [one["id"] for one in case["history"]["last"]] == [rows[1][0]]
+
+
 def read_back(kind: str, content: bytes, folder: Path) -> tuple[list[int], list[str | None], dict[str, str]]:
     """The ids, the villages' codes and what the file says of itself."""
     path = folder / {"csv": "f.zip"}.get(kind, f"f.{kind}")
