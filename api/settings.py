@@ -111,7 +111,8 @@ class Settings(BaseSettings):
     )
     mqtts_port: Port | None = Field(
         None,
-        description="Port of the embedded broker that takes TLS, with the certificate of HTTPS. Unset: none does.",
+        description="Port at which the broker takes TLS, with the certificate of HTTPS: the embedded broker, or one "
+        "whose logins `lianfang logins --watch` keeps. Unset: none does.",
     )
     mqtt_public_host: str | None = Field(
         None,
