@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+from video import evidence
 from video.evidence import EvidenceError, Shelf
 from video.snapshot import jpeg
 
@@ -44,6 +46,14 @@ def test_it_is_kept_under_its_digest_for_nobody_else(tmp_path: Path) -> None:
     assert shelf.keep(b"bytes", NOW, 64, 48) == picture, "the same again is the same"
 
 
+def test_a_full_disk_is_left_to_the_alarms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Shelf(tmp_path)
+    monkeypatch.setattr(evidence, "LEFT_FREE_BYTES", shutil.disk_usage(tmp_path).total)
+    with pytest.raises(EvidenceError, match="of the disk are free"):
+        shelf.keep(b"bytes", NOW, 64, 48)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_was_changed_or_is_missing_is_not_shown(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     picture = shelf.keep(b"bytes", NOW, 64, 48)
@@ -69,5 +79,12 @@ def test_what_nobody_remembers_is_swept_when_it_is_old(tmp_path: Path) -> None:
     half.touch()
     for path in (shelf.path(old.sha256), half):
         os.utime(path, (0, 0))
-    assert shelf.remove_older(3600) == 2
+    (folder := tmp_path / "00" / "00" / "stuck.jpg").mkdir(parents=True)
+    os.utime(folder, (0, 0))
+    with pytest.raises(IsADirectoryError):
+        shelf.remove_older(3600)
+    assert not half.exists()
+    assert not shelf.path(old.sha256).exists(), "one that does not go keeps no other"
+    folder.rmdir()
+    assert shelf.remove_older(3600) == 0
     assert shelf.read(new.sha256) == b"new"
