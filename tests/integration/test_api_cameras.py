@@ -135,6 +135,60 @@ def test_its_stream_is_written_and_never_shown(
 
 
 @pytest.mark.parametrize(
+    ("typed", "kept"),
+    [("RTSP://u:P%40ss@10.0.0.7/One", "rtsp://u:P%40ss@10.0.0.7/One"), ("rtsps://[fe80::7]:554/", None)],
+)
+def test_an_address_as_people_type_it(
+    camera: int, served: Served, owner_conn: psycopg.Connection, typed: str, kept: str | None
+) -> None:
+    answer = installer(served, owner_conn).put(f"/api/v1/cameras/{camera}", json=VIEW | {"stream_url": typed})
+    assert answer.status_code == 200, answer.text
+    assert owner_conn.execute("SELECT stream_url FROM cameras").fetchone() == (kept or typed,)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rtsp://viewer:hidden#1@10.0.0.7/one",
+        "rtsp://viewer:hidden/1@10.0.0.7/one",
+        "rtsp://viewer:hidden@10.0.0.7:99999/",
+        "rtsp://viewer:hidden@[10.0.0.7/",
+        "rtsp://viewer:hidden@10.0.0.7/\x00",
+        "http://viewer:hidden@10.0.0.7/",
+        "rtsp://viewer:hidden@10.0.0.7/" + "a" * 500,
+    ],
+)
+def test_a_wrong_address_is_refused_without_a_word_of_it(
+    camera: int, served: Served, owner_conn: psycopg.Connection, address: str
+) -> None:
+    client = installer(served, owner_conn)
+    answer = client.put(f"/api/v1/cameras/{camera}", json=VIEW | {"stream_url": address})
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["where"] == "body.stream_url"
+    assert "hidden" not in answer.text
+
+
+def test_nobody_knows_how_a_stream_stands_that_nobody_reads(
+    camera: int, served: Served, owner_conn: psycopg.Connection
+) -> None:
+    sees(owner_conn, camera)
+    client = served.client(owner_conn, "li")
+
+    def shown() -> tuple[str, list[int]]:
+        lost = client.get("/api/v1/cameras", params={"state": "lost"}).json()["features"]
+        return client.get(f"/api/v1/cameras/{camera}").json()["state"], [one["id"] for one in lost]
+
+    for until, expected in (("1 minute", ("lost", [camera])), ("-1 second", ("unknown", []))):
+        owner_conn.execute(
+            "UPDATE cameras SET state = 'lost', leased_by = 'one', leased_until = now() + %s::interval",
+            [until],
+        )
+        owner_conn.commit()
+        assert shown() == expected
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {"bearing_deg": 360.0},
@@ -270,6 +324,20 @@ def test_pictures_are_deleted_with_their_files_when_their_day_comes(
         else:
             with pytest.raises(EvidenceError):
                 shelf.read(picture.sha256)
-    assert (
-        jobs.forget_evidence(owner_conn, settings.model_copy(update={"retention_evidence_days": 1}), now) == 2
-    )
+
+
+def test_a_picture_that_cannot_be_deleted_keeps_no_other_and_no_other_sweep(
+    camera: int, alarm: dict[str, Any], settings: Settings, owner_conn: psycopg.Connection
+) -> None:
+    now = datetime.now(UTC)
+    ages = {"stuck": now - timedelta(days=32), "old": now - timedelta(days=31)}
+    stuck, old = [
+        took(owner_conn, settings, camera, alarm["id"], message_id=name, at=at) for name, at in ages.items()
+    ]
+    shelf = Shelf(settings.var_dir / EVIDENCE)
+    shelf.remove(stuck.sha256)
+    shelf.path(stuck.sha256).mkdir()
+    assert jobs.forget_evidence(owner_conn, settings, now) == 2
+    owner_conn.commit()
+    assert Seen(owner_conn).count("evidence") == 0
+    assert not shelf.path(old.sha256).exists()
