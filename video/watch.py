@@ -1,7 +1,8 @@
 """When a camera speaks: what it sees and how its stream stands, folded into few messages. Pure; times are given.
 
 Motion is told when it begins, again as long as it goes on (with a new picture, but not at each keyframe), and once when
-it has been still for a while. A stream is lost when nothing came for a while, not at its first hiccup.
+it has been still for a while. A stream is lost when nothing came for a while, not at its first hiccup, and is back when
+pictures follow one another: a camera that gives one at each connection and no more is lost once, not each time.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class Watch:
         self._state = state
         self._patience = patience or Patience()
         self._last_picture_s = now_s
+        self._follows = False
+        """Whether a picture came last, and not a break."""
         self._last_motion_s = now_s
         self._told_motion_s: float | None = None
         self._owes_still = True
@@ -43,9 +46,10 @@ class Watch:
         """A picture came; ``moving``: something moves in it. What is to be told, in this order."""
         told: list[What] = []
         self._last_picture_s = now_s
-        if self._state is not State.SEEING:
+        if self._state is not State.SEEING and self._follows:
             self._state = State.SEEING
             told.append(What.RECOVERED)
+        self._follows = True
         if moving:
             self._last_motion_s = now_s
             self._owes_still = True
@@ -60,6 +64,7 @@ class Watch:
 
     def sees_nothing(self, now_s: float) -> list[What]:
         """The stream broke, or could not be opened."""
+        self._follows = False
         if self._state is State.LOST or now_s - self._last_picture_s < self._patience.lost_s:
             return []
         self._state = State.LOST

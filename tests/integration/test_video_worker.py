@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,12 +19,13 @@ import psycopg
 import pytest
 
 from api.database.pool import connect
+from api.embedded.mosquitto import EmbeddedMosquitto
 from api.settings import Settings, load_settings
-from tests.integration.servers import Broker
+from tests.integration.servers import Broker, start
 from tests.integration.serving import Served, wait_until
 from tests.integration.streaming import RtspServer, made_clip, playing
 from tests.integration.taking import sees
-from tests.integration.test_embedded_mosquitto import Talker
+from tests.integration.test_embedded_mosquitto import Talker, talking
 from tests.integration.test_mqtt_receiver import receiving_from
 from tests.stories import Seen, World
 from video import cameras, publish
@@ -295,6 +298,30 @@ def test_a_detection_is_sent_again_until_it_is_stored(fresh_broker: Broker) -> N
     finally:
         outbox.stop()
         intake.close()
+
+
+def test_what_is_seen_while_the_broker_is_away_comes_when_it_is_back(fresh_broker: Broker) -> None:
+    outbox = Outbox(login(fresh_broker), "test", look_s=0.05)
+    outbox.listen_for("cam-1")
+    outbox.start()
+    again = None
+    try:
+        wait_until(lambda: outbox.connected, what="the broker")
+        os.kill(fresh_broker.pid, signal.SIGKILL)
+        os.waitpid(fresh_broker.pid, 0)
+        wait_until(lambda: not outbox.connected, what="its end")
+        outbox.put(Detection(id="v-1", device_id="cam-1", what=What.MOTION, at=datetime.now(UTC)))
+        again = start(EmbeddedMosquitto(fresh_broker.folder))
+        with talking(fresh_broker.login("intake")) as intake:
+            intake.subscribe("lianfang/v1/+/signal")
+            wait_until(lambda: intake.heard, 30, "the detection")
+            intake.client.publish("lianfang/v1/cam-1/ack", b'{"id": "v-1", "status": "stored"}', qos=1)
+            wait_until(lambda: outbox.waiting == 0, what="the answer")
+    finally:
+        outbox.stop()
+        if again is not None:
+            again.kill()
+            again.wait(20)
 
 
 def test_what_a_camera_says_goes_in_order_the_next_when_the_one_before_is_stored(

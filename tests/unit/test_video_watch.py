@@ -38,14 +38,27 @@ def test_a_hiccup_is_no_loss_and_a_loss_is_told_once() -> None:
     assert watch.sees_nothing(20) == []
     assert watch.sees_nothing(21) == [What.LOST]
     assert watch.sees_nothing(24) == []
-    assert watch.sees(25, moving=False) == [What.RECOVERED]
+    assert watch.sees(25, moving=False) == []
+    assert watch.sees(27, moving=False) == [What.RECOVERED]
+
+
+def test_a_camera_that_gives_one_picture_at_each_connection_is_lost_once() -> None:
+    """Its keyframes come once in a minute: we leave it after half of that, and it answers us with a new one."""
+    watch = Watch(State.SEEING, 0)
+    told = []
+    for n in range(0, 600, 31):
+        told += watch.sees(n, moving=False) + watch.sees_nothing(n + 30)
+    assert [what for what in told if what.about_stream] == [What.LOST]
 
 
 def test_a_worker_that_takes_over_tells_of_what_another_lost() -> None:
-    assert Watch(State.LOST, 0).sees(1, moving=True) == [What.RECOVERED, What.MOTION]
+    watch = Watch(State.LOST, 0)
+    assert [watch.sees(n, moving=True) for n in (1, 3)] == [[What.MOTION], [What.RECOVERED]]
     assert Watch(State.LOST, 0).sees_nothing(60) == []
     assert Watch(State.UNKNOWN, 0).sees_nothing(60) == [What.LOST], "it never answered"
-    assert Watch(State.UNKNOWN, 0).sees(1, moving=False) == [What.RECOVERED], "its loss may be on the screen"
+    watch = Watch(State.UNKNOWN, 0)
+    told = watch.sees(1, moving=False) + watch.sees(3, moving=False)
+    assert told == [What.RECOVERED], "its loss may be on the screen"
 
 
 def test_a_worker_that_takes_over_ends_the_motion_that_another_told_of() -> None:
