@@ -32,7 +32,8 @@ SELECT d.id, json_build_object(
  ORDER BY d.id LIMIT %(limit)s;
 
 -- name: of_incident
--- The cameras that raised an incident's alarms, with what they see, and the newest pictures that they took.
+-- The cameras that raised an incident's alarms, with what they see, and the newest pictures that they took: of each
+-- camera the newest in any case.
 SELECT json_build_object(
            'cameras', (SELECT coalesce(json_agg(json_build_object(
                            'id', d.id, 'device_id', d.device_id, 'name', d.name,
@@ -49,7 +50,8 @@ SELECT json_build_object(
                                   JOIN alarm_documents x ON x.id = a.id
                                   JOIN evidence e ON e.alarm_id = a.id
                                  WHERE a.incident_id = %(id)s
-                                 ORDER BY e.taken_at DESC LIMIT %(most)s) p))::text;
+                                 ORDER BY row_number() OVER (PARTITION BY e.device_id ORDER BY e.taken_at DESC) > 1,
+                                       e.taken_at DESC LIMIT %(most)s) p))::text;
 
 -- name: look
 SELECT look_at_evidence(%(sha256)s, %(reason)s);

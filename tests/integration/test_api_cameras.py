@@ -269,6 +269,32 @@ def test_each_look_is_by_name_for_a_reason_and_in_the_audit_log(
     )
 
 
+def test_a_camera_that_sees_much_leaves_room_for_one_that_saw_something_else(
+    camera: int,
+    world: World,
+    served: Served,
+    settings: Settings,
+    owner_conn: psycopg.Connection,
+    intake_conn: psycopg.Connection,
+) -> None:
+    row = owner_conn.execute("SELECT site_id FROM devices").fetchone()
+    assert row is not None
+    other = world.device("cam-2", kind="camera", site=row[0])
+    Intake(intake_conn).accept(says("cam-1", "burglary", id="m-0"), says("cam-2", "burglary", id="m-0"))
+    one, two = Seen(owner_conn).alarms
+    assert one["incident_id"] == two["incident_id"]
+    began = datetime.now(UTC)
+    took(owner_conn, settings, other, two["id"], at=began)
+    for number in range(20):
+        at = began + timedelta(minutes=1 + number)
+        took(owner_conn, settings, camera, one["id"], message_id=f"m-{number}", at=at)
+    case = served.client(owner_conn, "li").get(f"/api/v1/incidents/{one['incident_id']}").json()
+    assert len(case["pictures"]) == 12
+    assert case["pictures"][-1]["device_id"] == other, "newest first, and each camera's newest in any case"
+    times = [picture["taken_at"] for picture in case["pictures"]]
+    assert times == sorted(times, reverse=True)
+
+
 def test_a_picture_without_an_alarm_is_nobodys(
     camera: int, alarm: dict[str, Any], served: Served, settings: Settings, owner_conn: psycopg.Connection
 ) -> None:
