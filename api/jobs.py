@@ -105,7 +105,7 @@ def forget_evidence(conn: psycopg.Connection, settings: Settings, now: datetime)
         except OSError as error:
             log.error("picture_not_deleted", why=str(error))
     try:
-        touched += shelf.remove_older(kept.total_seconds())
+        touched += shelf.remove_older(kept.total_seconds(), lambda digests: cameras.remembered(conn, digests))
     except OSError as error:
         log.error("picture_not_deleted", why=str(error))
     return touched

@@ -89,11 +89,14 @@ UPDATE cameras SET state = %(state)s, state_at = now(), fault = %(fault)s
 -- Written again when the answer to the first time was lost.
 INSERT INTO evidence (sha256, kind, bytes, width_px, height_px, taken_at, device_id, message_id, delete_after)
 VALUES (%(sha256)s, 'snapshot', %(bytes)s, %(width_px)s, %(height_px)s, %(taken_at)s, %(device_id)s, %(message_id)s,
-        %(delete_after)s)
+        now() + %(kept)s)
     ON CONFLICT DO NOTHING;
 
 -- name: forget
 -- Whose day has come, and what no alarm asked for: which files to delete with them.
 DELETE FROM evidence
- WHERE delete_after < %(now)s OR taken_at < %(kept_since)s OR (alarm_id IS NULL AND taken_at < %(unused_since)s)
+ WHERE delete_after < %(now)s OR stored_at < %(kept_since)s OR (alarm_id IS NULL AND stored_at < %(unused_since)s)
 RETURNING sha256;
+
+-- name: remembered
+SELECT sha256 FROM evidence WHERE sha256 = ANY (%(digests)s);

@@ -6,13 +6,14 @@ and by which camera stands inside it as well (a JPEG comment), so that it speaks
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import shutil
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -93,20 +94,25 @@ class Shelf:
         """Delete the file, if it is there."""
         self.path(sha256).unlink(missing_ok=True)
 
-    def remove_older(self, age_s: float) -> int:
+    def remove_older(self, age_s: float, remembered: Callable[[list[str]], Collection[str]]) -> int:
         """Delete what nobody remembers: files older than anything may be kept, half-written ones; returns how many.
 
-        One that does not go keeps no other: raises the first ``OSError`` at the end.
+        ``remembered``: which of these digests are; a clock that was wrong makes files look old. One that does not go
+        keeps no other: raises the first ``OSError`` at the end.
         """
         limit = time.time() - age_s
-        removed, failed = 0, None
+        old = {}
         for path in self.folder.glob("*/*/*"):
-            try:
+            with contextlib.suppress(FileNotFoundError):  # a half-written one got its name meanwhile
                 if path.stat().st_mtime < limit:
-                    path.unlink()
-                    removed += 1
-            except FileNotFoundError:
-                continue  # a half-written one got its name meanwhile
+                    old[path.stem] = path
+        for digest in remembered(list(old)):
+            del old[digest]
+        removed, failed = 0, None
+        for path in old.values():
+            try:
+                path.unlink(missing_ok=True)
+                removed += 1
             except OSError as error:
                 failed = failed or error
         if failed is not None:

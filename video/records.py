@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -25,6 +25,10 @@ log = structlog.get_logger(__name__)
 
 AWAY_S = 5.0
 """After a failure the database is left alone for so long: two hundred threads would wait for it one after another."""
+PATIENCE_S = 1.0
+"""So long a camera's thread waits for the others, that its stream does not break off meanwhile."""
+MOST_AT_ONCE = 500
+"""Of what waited so many are written in a round, that leases are renewed in time."""
 MOST_WAITING = 10_000
 """So many pictures wait at most. The oldest is then forgotten; its file goes with what nobody remembers."""
 
@@ -43,12 +47,11 @@ class Records:
         self._noting = threading.Lock()
         self._states: dict[int, tuple[State, str | None]] = {}
 
-    def picture(self, camera: Camera, message_id: str, picture: Picture, delete_after: datetime) -> None:
+    def picture(self, camera: Camera, message_id: str, picture: Picture, kept: timedelta) -> None:
         """Write a picture down before its detection is told, or as soon as that can be."""
-        taken = _Taken(camera=camera, message_id=message_id, picture=picture, delete_after=delete_after)
-        with self._writing:
-            if not self._written(taken):
-                self._pictures.append(taken)
+        taken = _Taken(camera=camera, message_id=message_id, picture=picture, kept=kept)
+        if not self._written(taken):
+            self._pictures.append(taken)
 
     def state(self, camera: Camera, state: State, fault: str | None) -> None:
         """Note how a stream stands, to be written with the next ``catch_up``. Never waits."""
@@ -66,7 +69,7 @@ class Records:
             with self._noting:
                 self._states = states | self._states
             raise
-        while self._pictures:
+        for _ in range(min(len(self._pictures), MOST_AT_ONCE)):
             taken = self._pictures.popleft()
             try:
                 taken.write(conn)
@@ -80,8 +83,14 @@ class Records:
             self._drop()
 
     def _written(self, taken: _Taken) -> bool:
-        if time.monotonic() < self._away_until:
+        if time.monotonic() < self._away_until or not self._writing.acquire(timeout=PATIENCE_S):
             return False
+        try:
+            return self._tried(taken)
+        finally:
+            self._writing.release()
+
+    def _tried(self, taken: _Taken) -> bool:
         for _ in range(2):  # the connection may have died since it was used last
             try:
                 if self._conn is None or self._conn.closed:
@@ -106,12 +115,12 @@ class _Taken:
     camera: Camera
     message_id: str
     picture: Picture
-    delete_after: datetime
+    kept: timedelta
 
     def write(self, conn: psycopg.Connection[Any]) -> None:
         """What the database will never take is said, and not tried for ever."""
         try:
-            cameras.keep(conn, self.camera.id, self.message_id, self.picture, self.delete_after)
+            cameras.keep(conn, self.camera.id, self.message_id, self.picture, self.kept)
         except psycopg.OperationalError:
             raise
         except psycopg.Error as error:

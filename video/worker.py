@@ -184,7 +184,7 @@ class Worker:
         except (OSError, EvidenceError, FFmpegError, ValueError, MemoryError, cv2.error) as error:
             log.error("picture_not_kept", device_id=camera.device_id, why=str(error))
             return None
-        self._records.picture(camera, message_id, picture, now + self.options.kept)
+        self._records.picture(camera, message_id, picture, self.options.kept)
         return picture
 
 

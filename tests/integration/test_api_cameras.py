@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -350,6 +351,26 @@ def test_pictures_are_deleted_with_their_files_when_their_day_comes(
         else:
             with pytest.raises(EvidenceError):
                 shelf.read(picture.sha256)
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_worker_whose_clock_is_wrong_changes_nothing_of_how_long_pictures_are_kept(
+    camera: int,
+    alarm: dict[str, Any],
+    settings: Settings,
+    owner_conn: psycopg.Connection,
+    days: int,
+) -> None:
+    now = datetime.now(UTC)
+    picture = took(owner_conn, settings, camera, alarm["id"], at=now + timedelta(days=days))
+    owner_conn.execute("UPDATE evidence SET stored_at = now()")
+    owner_conn.commit()
+    path = Shelf(settings.var_dir / EVIDENCE).path(picture.sha256)
+    os.utime(path, (picture.taken_at.timestamp(),) * 2)
+    assert jobs.forget_evidence(owner_conn, settings, now) == 0
+    assert path.exists()
+    assert jobs.forget_evidence(owner_conn, settings, now + timedelta(days=31)) == 1
+    assert not path.exists()
 
 
 def test_a_picture_that_cannot_be_deleted_keeps_no_other_and_no_other_sweep(

@@ -89,7 +89,8 @@ CREATE TABLE evidence (
     bytes        bigint NOT NULL CHECK (bytes > 0),
     width_px     integer NOT NULL,
     height_px    integer NOT NULL,
-    taken_at     timestamptz NOT NULL,
+    taken_at     timestamptz NOT NULL,                            -- by the worker's clock, which may be wrong
+    stored_at    timestamptz NOT NULL DEFAULT now(),              -- by the database's: what is kept counts from here
     device_id    bigint NOT NULL REFERENCES devices (id),
     message_id   text NOT NULL,                                   -- of the signal that tells of it
     alarm_id     bigint REFERENCES alarms (id),                   -- NULL: the signal raised none, or has not arrived
@@ -105,14 +106,14 @@ BEGIN
     IF EXISTS (SELECT FROM message_ids m WHERE m.device_id = NEW.device_id AND m.message_id = NEW.message_id) THEN
         SELECT s.alarm_id INTO NEW.alarm_id FROM signals s
          WHERE s.device_id = NEW.device_id AND s.message_id = NEW.message_id AND s.alarm_id IS NOT NULL
-           AND s.received_at > NEW.taken_at - interval '1 day';
+           AND s.received_at > now() - interval '1 day';
     END IF;
     RETURN NEW;
 END $$;
 CREATE TRIGGER evidence_belongs BEFORE INSERT ON evidence FOR EACH ROW EXECUTE FUNCTION evidence_belongs();
 
 CREATE INDEX evidence_alarm ON evidence (alarm_id) WHERE alarm_id IS NOT NULL;
-CREATE INDEX evidence_taken ON evidence (taken_at);
+CREATE INDEX evidence_stored ON evidence (stored_at);
 
 -- Who may see what. A picture is seen by who may see the incident that it belongs to.
 DO $$
