@@ -83,10 +83,10 @@ class Records:
             self._drop()
 
     def _written(self, taken: _Taken) -> bool:
-        if time.monotonic() < self._away_until or not self._writing.acquire(timeout=PATIENCE_S):
+        if not self._writing.acquire(timeout=PATIENCE_S):
             return False
         try:
-            return self._tried(taken)
+            return time.monotonic() >= self._away_until and self._tried(taken)
         finally:
             self._writing.release()
 

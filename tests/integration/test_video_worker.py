@@ -6,10 +6,11 @@ import hashlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,9 @@ from tests.stories import Seen, World
 from video import cameras, publish
 from video.cameras import Leases
 from video.evidence import EVIDENCE, Shelf
-from video.model import Detection, State, What
+from video.model import Camera, Detection, State, What
 from video.publish import Outbox
+from video.records import Records
 from video.watch import Patience
 from video.worker import Options, Worker
 
@@ -202,6 +204,40 @@ def test_while_the_database_is_away_it_looks_and_keeps_the_pictures(
         wait_until(lambda: seen.count("evidence", "alarm_id IS NOT NULL"), 30, "its picture")
     (row,) = seen.rows("SELECT sha256 FROM evidence ORDER BY taken_at LIMIT 1")
     assert Shelf(settings.var_dir / EVIDENCE).read(row["sha256"])
+
+
+def test_no_camera_waits_long_for_a_database_that_hangs(
+    camera: int, connect_video: Connect, settings: Settings, owner_conn: psycopg.Connection
+) -> None:
+    """Its stream would break off meanwhile. What they took is written down when that can be."""
+
+    def impatient() -> psycopg.Connection[Any]:
+        conn = connect_video()
+        assert conn.execute("SHOW statement_timeout").fetchone() == ("5s",)
+        conn.execute("SET statement_timeout = '500ms'")
+        return conn
+
+    records, shelf = Records(impatient), Shelf(settings.var_dir / EVIDENCE)
+    one = Camera(id=camera, device_id="cam-1", stream_url="rtsp://127.0.0.1:9/", state=State.SEEING)
+    pictures = [shelf.keep(b"%d" % n, datetime.now(UTC), 8, 8) for n in range(12)]
+    owner_conn.execute("LOCK TABLE evidence")
+    threads = [
+        threading.Thread(
+            target=records.picture, args=(one, f"m-{number}", picture, timedelta(days=30)), daemon=True
+        )
+        for number, picture in enumerate(pictures)
+    ]
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert time.monotonic() - began < 4, "not one after another"
+    owner_conn.rollback()
+    with connect_video() as conn:
+        records.catch_up(conn, Leases("one", 1))
+    records.close()
+    assert Seen(owner_conn).count("evidence") == len(pictures)
 
 
 def test_a_camera_is_read_by_one_worker_and_a_silent_one_loses_it(
