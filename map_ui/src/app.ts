@@ -56,6 +56,12 @@ export class App {
   #timer: ReturnType<typeof setInterval> | undefined;
   /** What this session may do has changed: the page is loaded anew as soon as nobody is in the middle of writing. */
   #outdated = false;
+  /** After a power cut the screen is up before the server, and nobody there to press a button. */
+  readonly #readSession = new PatientRead(
+    currentSession,
+    (session) => this.#begin(session),
+    (problem) => this.startProblem.set(problem),
+  );
   readonly #readPlaces = new PatientRead(
     allDivisions,
     (divisions) => {
@@ -73,8 +79,11 @@ export class App {
 
   async start(): Promise<void> {
     this.startProblem.set(null);
+    await this.#readSession.now();
+  }
+
+  async #begin(session: Session | null): Promise<void> {
     try {
-      const session = await currentSession();
       if (session) await this.enter(session);
       else this.session.set(null);
     } catch (problem) {

@@ -84,6 +84,16 @@ const again: ToTab = {
 };
 const aTick = () => vi.advanceTimersByTimeAsync(1100);
 
+test('a page that is there before its server begins by itself', async () => {
+  answers['session'] = () => refusal(503);
+  const app = new App();
+  await app.start();
+  expect(app.startProblem.value).toMatchObject({ status: 503 });
+  answers['session'] = () => Response.json(SESSION);
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(app.session.value).toEqual(SESSION);
+});
+
 test('the names of places are read until they are there, and at once when the line is back', async () => {
   let asked = 0;
   answers['divisions?limit=1000'] = () => {

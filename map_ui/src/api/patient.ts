@@ -9,7 +9,7 @@ export class PatientRead<T> {
 
   constructor(
     private readonly read: () => Promise<T>,
-    private readonly done: (read: T) => void,
+    private readonly done: (read: T) => void | Promise<void>,
     /** Told each time that it fails; the next try comes by itself. */
     private readonly failed: (problem: unknown) => void = () => {},
   ) {}
@@ -31,7 +31,7 @@ export class PatientRead<T> {
     }
     if (turn !== this.#turn) return;
     this.#failures = 0;
-    this.done(read);
+    await this.done(read);
   }
 
   stop(): void {
