@@ -214,10 +214,16 @@ export class App {
     if (this.#outdated && !this.#writing()) location.reload();
   }
 
+  /** What a page that is loaded anew would take away: a form, a field in use, a press that is on its way. */
   #writing(): boolean {
     let focused = document.activeElement;
     while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
-    return this.draft.value !== null || this.reporting.value || !!focused?.matches('input, textarea, select');
+    return (
+      this.draft.value !== null ||
+      this.reporting.value ||
+      this.answers.pending.value.size > 0 ||
+      !!focused?.matches('input, textarea, select')
+    );
   }
 
   #ring(fresh: readonly Incident[]): void {

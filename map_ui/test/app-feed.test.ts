@@ -131,6 +131,10 @@ test('grants that changed load the page anew, once nobody is in the middle of wr
   await aTick();
   expect(reload).not.toHaveBeenCalled();
   field = { matches: () => false };
+  app.answers.pending.set(new Map([[7, ['acknowledge']]]));
+  await aTick();
+  expect(reload).not.toHaveBeenCalled();
+  app.answers.pending.set(new Map());
   await aTick();
   expect(reload).toHaveBeenCalled();
 });

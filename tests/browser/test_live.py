@@ -155,7 +155,7 @@ def test_who_signs_in_again_after_the_session_ended_is_not_thrown_back(
 def test_rights_that_change_reach_the_open_page(
     sign_in: Open, browse: Browse, town: Town, owner_conn: psycopg.Connection[Any]
 ) -> None:
-    """Widened: names and tiles of the new area are read. Withdrawn: the page says whom to ask, not "Connection lost"."""
+    """Widened: the new area with its names and tiles. Withdrawn: the page says whom to ask, not "Connection lost"."""
     user = town.world.user("qian", division=OTHER_VILLAGE)
     incident = open_incident(town)
     watched = browse()
