@@ -49,6 +49,8 @@ export const en: Record<keyof typeof zh, string> = {
     '{n, one Connected again. # incident changed meanwhile and is marked in the queue., other Connected again. # incidents changed meanwhile and are marked in the queue.}',
   'live.back_none': 'Connected again. Nothing changed meanwhile.',
   'live.dismiss': 'Dismiss',
+  'live.no_places':
+    'The names of places could not be read: the queue is live, but counts and names are missing. Trying again by itself.',
   'sound.on': 'Sound on',
   'sound.off': 'Sound off',
   'sound.other_tab': 'Sound in another tab',

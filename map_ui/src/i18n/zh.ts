@@ -45,6 +45,7 @@ export const zh = {
   'live.back': '连接已恢复。断开期间有{n}起警情变化，已在列表中标出。',
   'live.back_none': '连接已恢复，断开期间没有警情变化。',
   'live.dismiss': '知道了',
+  'live.no_places': '未能读取地名：列表仍为实时，但缺少地名和计数。正在自动重试。',
   'sound.on': '声音开',
   'sound.off': '声音关',
   'sound.other_tab': '声音在另一窗口',
