@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -21,7 +22,7 @@ from api.headers import BodyLimit, SecurityHeaders
 from api.live import Feed
 from api.metrics import CountRequests, Metrics
 from api.ready import announce_ready
-from api.routes import ROUTERS
+from api.routes import ROUTERS, searches
 from api.schemas import Snapshot
 from api.settings import Settings, load_settings
 
@@ -40,6 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         pool, sync_pool = _pools(settings)
         feed = Feed(settings)
         app.state.pool, app.state.sync_pool, app.state.feed = pool, sync_pool, feed
+        searches.forget_leftovers(datetime.now(UTC))
         await pool.open(wait=False)
         sync_pool.open(wait=False)
         await feed.start()

@@ -7,6 +7,7 @@ operator's own, and no superuser is needed. Roles are no part of a dump; they ar
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -144,9 +145,7 @@ async def restore(settings: Settings, file: Path, say: Callable[[str], None]) ->
             if postgres is not None:
                 await supervisor.start(server(postgres))
                 settings = settings.model_copy(update={"database_url": postgres.url})
-            if not supervisor.stopping.is_set():
-                await _restore(settings, file, make_room, supervisor, say)
-            if supervisor.stopping.is_set():
+            if supervisor.stopping.is_set() or not await _restore(settings, file, make_room, supervisor, say):
                 raise BackupError("stopped before the end; nothing was brought back")
         finally:
             await supervisor.stop()
@@ -154,7 +153,8 @@ async def restore(settings: Settings, file: Path, say: Callable[[str], None]) ->
 
 async def _restore(
     settings: Settings, file: Path, make_room: str, supervisor: Supervisor, say: Callable[[str], None]
-) -> None:
+) -> bool:
+    """Whether it was brought back; False: it was stopped before. Once the database is back, the rest follows."""
     with (
         connect(settings, None, application_name="lianfang-restore", autocommit=True) as conn,
         tempfile.TemporaryDirectory() as folder,
@@ -179,8 +179,8 @@ async def _restore(
                 echo=True,
             )
         )
-        if supervisor.stopping.is_set():
-            return
+        if code != 0 and supervisor.stopping.is_set():
+            return False
         if code != 0:
             raise BackupError(
                 f"{file} could not be brought back, and nothing of it was; the lines above say why"
@@ -190,7 +190,8 @@ async def _restore(
             say(f"database brought up to date: {', '.join(one.label for one in applied)}")
         conn.execute(f"SET ROLE {OWNER}")
         conn.execute("ANALYZE")
-        _bring_pictures(conn, settings, file, say)
+        await asyncio.to_thread(_bring_pictures, conn, settings, file, say)
+    return True
 
 
 def _bring_pictures(

@@ -50,6 +50,7 @@ KINDS: dict[str, Kind] = {
     "wrong-input": Kind(422, "Wrong input"),
     "too-many-attempts": Kind(429, "Too many attempts"),
     "took-too-long": Kind(503, "The answer took too long"),
+    "busy": Kind(503, "Others are before you"),
     "fault": Kind(500, "The server made a mistake"),
     "database-away": Kind(503, "The database is away"),
 }

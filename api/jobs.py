@@ -92,13 +92,24 @@ def forget_callers(conn: psycopg.Connection, settings: Settings, now: datetime) 
 
 
 def forget_evidence(conn: psycopg.Connection, settings: Settings, now: datetime) -> int:
-    """Pictures whose day has come, or that no alarm asked for: the row and, with it, the file."""
+    """Pictures whose day has come, or that no alarm asked for: the row and, with it, the file.
+
+    A file that does not go is said and tried again each time once it is old enough; the other sweeps go on.
+    """
     kept = timedelta(days=settings.retention_evidence_days)
     shelf = Shelf(settings.var_dir / EVIDENCE)
     digests = cameras.forget_pictures(conn, now, kept)
+    touched = len(digests)
     for sha256 in digests:
-        shelf.remove(sha256)
-    return len(digests) + shelf.remove_older(kept.total_seconds())
+        try:
+            shelf.remove(sha256)
+        except OSError as error:
+            log.error("picture_not_deleted", why=str(error))
+    try:
+        touched += shelf.remove_older(kept.total_seconds(), lambda digests: cameras.remembered(conn, digests))
+    except OSError as error:
+        log.error("picture_not_deleted", why=str(error))
+    return touched
 
 
 def forget_searches(conn: psycopg.Connection, _: Settings, now: datetime) -> int:

@@ -26,6 +26,11 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Days = Annotated[int, Field(ge=1)]
 
 
+def own_address(listens_on: str) -> str:
+    """The address by which this machine reaches what listens there."""
+    return "127.0.0.1" if listens_on in ("0.0.0.0", "::") else listens_on  # noqa: S104
+
+
 class SettingsError(Exception):
     """A setting is wrong; the message names it and says what would be right."""
 
@@ -111,7 +116,8 @@ class Settings(BaseSettings):
     )
     mqtts_port: Port | None = Field(
         None,
-        description="Port of the embedded broker that takes TLS, with the certificate of HTTPS. Unset: none does.",
+        description="Port at which the broker takes TLS, with the certificate of HTTPS: the embedded broker, or one "
+        "whose logins `lianfang logins --watch` keeps. Unset: none does.",
     )
     mqtt_public_host: str | None = Field(
         None,
@@ -195,13 +201,13 @@ class Settings(BaseSettings):
         """The address to open in a browser."""
         if self.public_url:
             return self.public_url.rstrip("/")
-        host = "127.0.0.1" if self.http_host in ("0.0.0.0", "::") else self.http_host  # noqa: S104
+        host = own_address(self.http_host)
         return f"http://[{host}]:{self.http_port}" if ":" in host else f"http://{host}:{self.http_port}"
 
     @property
     def https_url(self) -> str:
         """The address of HTTPS on this machine."""
-        host = "127.0.0.1" if self.https_host in ("0.0.0.0", "::") else self.https_host  # noqa: S104
+        host = own_address(self.https_host)
         return f"https://[{host}]:{self.https_port}" if ":" in host else f"https://{host}:{self.https_port}"
 
 

@@ -20,11 +20,11 @@ from api.embedded import endpoints
 from api.embedded.certificate import follow_certificate
 from api.embedded.logins import LoginKeeper
 from api.embedded.mosquitto import EmbeddedMosquitto, TlsListener
-from api.embedded.ports import is_free, who_listens
+from api.embedded.ports import is_free, listens, who_listens
 from api.embedded.postgres import EmbeddedPostgres
 from api.held import hold
 from api.services import Service, ServiceError, Supervisor, heard_or_not, own_command
-from api.settings import PREFIX, Settings, SettingsError
+from api.settings import PREFIX, Settings, SettingsError, own_address
 from video.cameras import any_to_read
 
 CAMERAS_LOOK_S = 5.0
@@ -134,7 +134,7 @@ class Up:
         await supervisor.start(
             self.role("intake"),
             self.role("jobs"),
-            self.role("serve", is_ready=lambda: answers(self.settings)),
+            self.role("serve", is_ready=lambda: is_served(self.settings)),
         )
         self._watcher = asyncio.create_task(self._look_when_wanted(supervisor), name="video")
 
@@ -243,8 +243,7 @@ def _require_https_port(settings: Settings) -> None:
 
 def answers(settings: Settings) -> bool:
     """Whether our HTTP server says that it is up."""
-    host = "127.0.0.1" if settings.http_host in ("0.0.0.0", "::") else settings.http_host  # noqa: S104
-    connection = http.client.HTTPConnection(host, settings.http_port, timeout=3)
+    connection = http.client.HTTPConnection(own_address(settings.http_host), settings.http_port, timeout=3)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200
@@ -252,6 +251,13 @@ def answers(settings: Settings) -> bool:
         return False
     finally:
         connection.close()
+
+
+def is_served(settings: Settings) -> bool:
+    """Whether HTTP is there and, where there is a certificate, HTTPS too, which comes a moment later."""
+    if files_of(settings) is None:
+        return answers(settings)
+    return answers(settings) and listens(own_address(settings.https_host), settings.https_port)
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from api.database.pool import DatabaseUnavailable, connect
+from api.database.pool import DatabaseNotPrepared, connect
 from api.embedded.endpoints import mqtt_login
 from api.ready import announce_ready
 from api.settings import Settings
@@ -23,13 +23,16 @@ def run_video(settings: Settings) -> None:
     login = mqtt_login(settings, "video")
 
     def open_connection() -> psycopg.Connection[Any]:
+        return connect(settings, "video", application_name="lianfang-video", autocommit=True)
+
+    def open_again() -> psycopg.Connection[Any]:
         try:
-            return connect(settings, "video", application_name="lianfang-video", autocommit=True)
-        except DatabaseUnavailable as error:  # the worker waits for it
+            return open_connection()
+        except DatabaseNotPrepared as error:  # it is being brought back or migrated: the worker waits for it
             raise psycopg.OperationalError(str(error)) from error
 
     worker = Worker(
-        open_connection,
+        open_again,
         Broker(
             host=login.host, port=login.port, username=login.username, password=login.password, tls=login.tls
         ),
@@ -37,10 +40,7 @@ def run_video(settings: Settings) -> None:
         Options(
             most=settings.video_cameras,
             kept=timedelta(days=settings.retention_evidence_days),
-            patience=Patience(
-                repeat=timedelta(seconds=settings.video_repeat_s),
-                lost=timedelta(seconds=settings.video_lost_s),
-            ),
+            patience=Patience(repeat_s=settings.video_repeat_s, lost_s=settings.video_lost_s),
         ),
     )
     for number in (signal.SIGTERM, signal.SIGINT):

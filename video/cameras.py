@@ -107,10 +107,14 @@ class Leases:
         )
 
 
-def keep(
-    conn: Connection[Any], camera: int, message_id: str, picture: Picture, delete_after: datetime
-) -> None:
-    """Remember a picture that was written, and the day on which it is deleted."""
+def remembered(conn: Connection[Any], digests: Sequence[str]) -> set[str]:
+    """Which of these still have their day before them. ``conn``: as the owner."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return set(cursor.execute(SQL["remembered"], {"digests": list(digests)}).fetchall())
+
+
+def keep(conn: Connection[Any], camera: int, message_id: str, picture: Picture, kept: timedelta) -> None:
+    """Remember a picture that was written, and for how long it is kept from now on."""
     conn.execute(
         SQL["keep"],
         {
@@ -121,6 +125,6 @@ def keep(
             "taken_at": picture.taken_at,
             "device_id": camera,
             "message_id": message_id,
-            "delete_after": delete_after,
+            "kept": kept,
         },
     )

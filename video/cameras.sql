@@ -19,23 +19,25 @@ SELECT d.id, json_build_object(
            'position', lon_lat(coalesce(d.position, s.position)), 'county', d.county, 'township', d.township,
            'village', d.village, 'organisation_id', d.organisation_id, 'status', d.status,
            'bearing_deg', c.bearing_deg, 'view_angle_deg', c.view_angle_deg, 'range_m', c.range_m,
-           'has_stream', c.has_stream, 'state', c.state, 'state_at', c.state_at, 'fault', c.fault,
-           'sector', ST_AsGeoJSON(c.sector, 6)::json)::text
+           'has_stream', c.has_stream, 'state', stream_state(c.state, c.leased_until), 'state_at', c.state_at,
+           'fault', c.fault, 'sector', ST_AsGeoJSON(c.sector, 6)::json)::text
   FROM cameras c
   JOIN devices d ON d.id = c.device_id
   LEFT JOIN sites s ON s.id = d.site_id
  WHERE d.status <> 'retired' AND d.id > %(after)s
    AND (%(id)s::bigint IS NULL OR d.id = %(id)s)
-   AND (%(state)s::text[] IS NULL OR c.state = ANY (%(state)s))
+   AND (%(state)s::text[] IS NULL OR stream_state(c.state, c.leased_until) = ANY (%(state)s))
    AND (%(sees_site)s::bigint IS NULL
         OR ST_Covers(c.sector, (SELECT position FROM sites WHERE id = %(sees_site)s)))
  ORDER BY d.id LIMIT %(limit)s;
 
 -- name: of_incident
--- The cameras that raised an incident's alarms, with what they see, and the newest pictures that they took.
+-- The cameras that raised an incident's alarms, with what they see, and the newest pictures that they took: of each
+-- camera the newest in any case.
 SELECT json_build_object(
            'cameras', (SELECT coalesce(json_agg(json_build_object(
-                           'id', d.id, 'device_id', d.device_id, 'name', d.name, 'state', c.state,
+                           'id', d.id, 'device_id', d.device_id, 'name', d.name,
+                           'state', stream_state(c.state, c.leased_until),
                            'sector', ST_AsGeoJSON(c.sector, 6)::json) ORDER BY d.id), '[]')
                          FROM cameras c JOIN devices d ON d.id = c.device_id
                         WHERE d.id IN (SELECT device_id FROM alarms WHERE incident_id = %(id)s)),
@@ -48,7 +50,8 @@ SELECT json_build_object(
                                   JOIN alarm_documents x ON x.id = a.id
                                   JOIN evidence e ON e.alarm_id = a.id
                                  WHERE a.incident_id = %(id)s
-                                 ORDER BY e.taken_at DESC LIMIT %(most)s) p))::text;
+                                 ORDER BY row_number() OVER (PARTITION BY e.device_id ORDER BY e.taken_at DESC) > 1,
+                                       e.taken_at DESC LIMIT %(most)s) p))::text;
 
 -- name: look
 SELECT look_at_evidence(%(sha256)s, %(reason)s);
@@ -83,12 +86,17 @@ UPDATE cameras SET state = %(state)s, state_at = now(), fault = %(fault)s
  WHERE device_id = %(id)s AND leased_by = %(worker)s;
 
 -- name: keep
+-- Written again when the answer to the first time was lost.
 INSERT INTO evidence (sha256, kind, bytes, width_px, height_px, taken_at, device_id, message_id, delete_after)
 VALUES (%(sha256)s, 'snapshot', %(bytes)s, %(width_px)s, %(height_px)s, %(taken_at)s, %(device_id)s, %(message_id)s,
-        %(delete_after)s);
+        now() + %(kept)s)
+    ON CONFLICT DO NOTHING;
 
 -- name: forget
 -- Whose day has come, and what no alarm asked for: which files to delete with them.
 DELETE FROM evidence
- WHERE delete_after < %(now)s OR taken_at < %(kept_since)s OR (alarm_id IS NULL AND taken_at < %(unused_since)s)
+ WHERE delete_after < %(now)s OR stored_at < %(kept_since)s OR (alarm_id IS NULL AND stored_at < %(unused_since)s)
 RETURNING sha256;
+
+-- name: remembered
+SELECT sha256 FROM evidence WHERE sha256 = ANY (%(digests)s);

@@ -25,7 +25,10 @@ OPEN_S = READ_S = 5.0
 SILENT = f"nothing came within {READ_S:g} s"
 KEYFRAME_S = 30.0
 """Longest time between keyframes: a stream without them shows nothing that we could look at."""
+MOST_PIXELS = 8192 * 4320
+"""A larger picture (than 8K) is not decoded: what a camera claims decides how much memory it takes."""
 OPTIONS = {"rtsp_transport": "tcp", "allowed_media_types": "video", "analyzeduration": "2000000"}
+_LIMITS = {"max_pixels": str(MOST_PIXELS)}
 
 av.logging.set_level(av.logging.PANIC)  # FFmpeg's own lines would name the address, with its password
 
@@ -35,19 +38,20 @@ class StreamError(Exception):
 
 
 class Gate:
-    """Lets so many connections a second through: two hundred cameras at once would starve the cores."""
+    """Gives out turns to connect, so many a second: two hundred cameras at once would starve the cores."""
 
     def __init__(self, per_s: float = 3.0) -> None:
         self._every_s = 1 / per_s
         self._lock = threading.Lock()
         self._next = 0.0
 
-    def wait(self, stop: threading.Event) -> bool:
-        """Wait for one's turn; False when stopped meanwhile."""
+    def turn_s(self) -> float:
+        """Take the next turn: seconds until it comes."""
         with self._lock:
-            turn = max(self._next, time.monotonic())
+            now = time.monotonic()
+            turn = max(self._next, now)
             self._next = turn + self._every_s
-        return not stop.wait(max(0.0, turn - time.monotonic()))
+        return turn - now
 
 
 class Backoff:
@@ -84,7 +88,12 @@ def keyframes(url: str, stop: threading.Event) -> Iterator[VideoFrame]:
     """The keyframes of a stream as they come, until ``stop``. Raises ``StreamError`` when it ends or falls silent."""
     began = time.monotonic()
     try:
-        container = av.open(url, options=OPTIONS, timeout=(OPEN_S, READ_S))
+        container = av.open(
+            url,
+            options=OPTIONS,
+            stream_options=[_LIMITS],  # type: ignore[list-item]  # PyAV means one dictionary for each stream
+            timeout=(OPEN_S, READ_S),
+        )
     except (av.FFmpegError, OSError, ValueError) as error:
         late = time.monotonic() - began >= OPEN_S  # FFmpeg may call an interrupted answer an invalid one
         raise StreamError(SILENT if late else _why(error, "it could not be opened")) from None
@@ -99,6 +108,7 @@ def _decoded(container: InputContainer, stop: threading.Event) -> Iterator[Video
     codec = stream.codec_context
     codec.thread_count = 1
     codec.skip_frame = "NONKEY"
+    codec.options = _LIMITS
     codec.flags |= Flags.low_delay  # a keyframe comes out at once, not when the next one goes in
     last = time.monotonic()
     try:
@@ -106,13 +116,13 @@ def _decoded(container: InputContainer, stop: threading.Event) -> Iterator[Video
             if stop.is_set():
                 return
             if time.monotonic() - last > KEYFRAME_S:
-                raise StreamError(f"no keyframe came within {KEYFRAME_S:g} s")
+                raise StreamError(f"no keyframe that can be read came within {KEYFRAME_S:g} s")
             if packet.size == 0 or not packet.is_keyframe:
                 continue
-            last = time.monotonic()
-            for frame in packet.decode():
+            for frame in packet.decode():  # one that is damaged may give none, and no error either
                 if isinstance(frame, VideoFrame):
                     yield frame
+                    last = time.monotonic()  # what was done with it meanwhile is not the stream's silence
     except (av.FFmpegError, OSError) as error:
         raise StreamError(_why(error, "it broke off")) from None
     raise StreamError("it ended")

@@ -6,12 +6,14 @@ and by which camera stands inside it as well (a JPEG comment), so that it speaks
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+import shutil
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from video.model import Picture
 
 EVIDENCE = "evidence"
 """The folder of pictures below ``var``."""
+LEFT_FREE_BYTES = 500_000_000
+"""Pictures leave so much of the disk to others: the database beside them stops when it is full, and alarms with it."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -39,7 +43,13 @@ class Shelf:
         return self.folder / sha256[:2] / sha256[2:4] / f"{sha256}.jpg"
 
     def keep(self, data: bytes, taken_at: datetime, width_px: int, height_px: int) -> Picture:
-        """Write it, whole or not at all; it is on the disk when this returns."""
+        """Write it, whole or not at all; it is on the disk when this returns.
+
+        Raises ``OSError``, and ``EvidenceError`` when hardly any room is left.
+        """
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if (free := shutil.disk_usage(self.folder).free) < LEFT_FREE_BYTES:
+            raise EvidenceError(f"only {free / 1e6:.0f} MB of the disk are free")
         sha256 = hashlib.sha256(data).hexdigest()
         _write(self.path(sha256), data, self.folder)
         return Picture(
@@ -84,13 +94,30 @@ class Shelf:
         """Delete the file, if it is there."""
         self.path(sha256).unlink(missing_ok=True)
 
-    def remove_older(self, age_s: float) -> int:
-        """Delete what nobody remembers: files older than anything may be kept, half-written ones; returns how many."""
+    def remove_older(self, age_s: float, remembered: Callable[[list[str]], Collection[str]]) -> int:
+        """Delete what nobody remembers: files older than anything may be kept, half-written ones; returns how many.
+
+        ``remembered``: which of these digests are; a clock that was wrong makes files look old. One that does not go
+        keeps no other: raises the first ``OSError`` at the end.
+        """
         limit = time.time() - age_s
-        old = [path for path in self.folder.glob("*/*/*") if path.stat().st_mtime < limit]
-        for path in old:
-            path.unlink(missing_ok=True)
-        return len(old)
+        old = {}
+        for path in self.folder.glob("*/*/*"):
+            with contextlib.suppress(FileNotFoundError):  # a half-written one got its name meanwhile
+                if path.stat().st_mtime < limit:
+                    old[path.stem] = path
+        for digest in remembered(list(old)):
+            del old[digest]
+        removed, failed = 0, None
+        for path in old.values():
+            try:
+                path.unlink(missing_ok=True)
+                removed += 1
+            except OSError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
+        return removed
 
 
 def _write(path: Path, data: bytes, above: Path, times_s: tuple[float, float] | None = None) -> None:

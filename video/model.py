@@ -31,6 +31,12 @@ class What(StrEnum):
     """Nothing has moved for a while."""
     LOST = "lost"
     RECOVERED = "recovered"
+    """Pictures come: again, or for the first time."""
+
+    @property
+    def about_stream(self) -> bool:
+        """Whether it is about the stream, not about what is seen in it."""
+        return self in (What.LOST, What.RECOVERED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,15 +84,14 @@ class Detection:
 
     def payload(self) -> bytes:
         """The JSON of it."""
-        about_stream = self.what in (What.LOST, What.RECOVERED)
         restore = self.what in (What.STILL, What.RECOVERED)
         body: dict[str, object] = {
-            "event": LOST_EVENT if about_stream else MOTION_EVENT,
+            "event": LOST_EVENT if self.what.about_stream else MOTION_EVENT,
             "id": self.id,
             "time": self.at.isoformat(),
             "qualifier": "restore" if restore else "new",
         }
-        if about_stream:
+        if self.what.about_stream:
             body["zone"] = STREAM_ZONE
         if self.text:
             body["text"] = self.text

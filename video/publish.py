@@ -2,6 +2,9 @@
 
 The broker's acknowledgement is not enough: killed, it loses what it had just confirmed. What the device's ``ack`` topic
 says came after the commit. The same id again is the same signal, so sending twice does no harm.
+
+A camera's detections go in the order in which it made them, the next when the one before is stored: a loss that came
+again after its end would be an alarm that nothing ends.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import paho.mqtt.client as mqtt
@@ -24,9 +27,11 @@ log = structlog.get_logger(__name__)
 FIRST_AGAIN_S, MOST_AGAIN_S = 5.0, 60.0
 """When an unanswered detection is sent again: after 5 s, then twice as long each time, up to a minute."""
 GIVEN_UP_S = 3600.0
-"""After so long it is given up, and the log says so."""
-MOST_WAITING = 1000
-"""So many wait at most; a newer one drops the oldest, and the log says so."""
+"""After so long it is given up, and the log says so; a camera's last word never is."""
+MOST_WAITING = 10_000
+"""So many wait at most; a newer one drops the oldest that is nobody's last word, and the log says so."""
+HOLDS_SENT = 3
+"""Sent so often without an answer (35 s), it holds the camera's next one back no longer."""
 LOOK_S = 0.5
 
 
@@ -44,6 +49,7 @@ class Broker:
 @dataclass(kw_only=True, slots=True)
 class _Waiting:
     detection: Detection
+    stored: Callable[[], None]
     since: float
     again_at: float
     again_s: float = FIRST_AGAIN_S
@@ -73,6 +79,7 @@ class Outbox:
         client.reconnect_delay_set(1, 15)
         client.on_connect = self._on_connect
         client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
         self._client = client
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
 
@@ -113,14 +120,15 @@ class Outbox:
         if self.connected:
             self._client.subscribe(f"lianfang/v1/{device_id}/ack", qos=1)
 
-    def put(self, detection: Detection) -> None:
-        """Send it, and again until it is stored."""
+    def put(self, detection: Detection, stored: Callable[[], None] = lambda: None) -> None:
+        """Send it, and again until it is stored; then ``stored`` is called, in another thread: it must not wait."""
         now = self._clock()
         with self._lock:
-            while len(self._waiting) >= MOST_WAITING:
-                oldest = next(iter(self._waiting))
-                self._drop(oldest, "too many wait")
-            self._waiting[detection.id] = _Waiting(detection=detection, since=now, again_at=now)
+            if len(self._waiting) >= MOST_WAITING and (passed := self._passed()):
+                self._drop(passed[0], "too many wait")
+            self._waiting[detection.id] = _Waiting(
+                detection=detection, stored=stored, since=now, again_at=now
+            )
         self._wake.set()
 
     def tell_state(self, device_id: str, *, online: bool) -> None:
@@ -138,13 +146,17 @@ class Outbox:
     def _send_due(self) -> None:
         now = self._clock()
         with self._lock:
-            due = [one for one in self._waiting.values() if one.again_at <= now]
-            for one in due:
-                if now - one.since > GIVEN_UP_S:
-                    self._drop(one.detection.id, f"not stored within {GIVEN_UP_S:g} s")
+            for message_id in self._passed():
+                if now - self._waiting[message_id].since > GIVEN_UP_S:
+                    self._drop(message_id, f"not stored within {GIVEN_UP_S:g} s")
+            due, held_back = [], set()
+            for one in self._waiting.values():
+                device_id = one.detection.device_id
+                if one.again_at <= now and device_id not in held_back:
+                    due.append(one)
+                if one.sent < HOLDS_SENT:
+                    held_back.add(device_id)
         for one in due:
-            if one.detection.id not in self._waiting:
-                continue
             sent = self._client.publish(one.detection.topic, one.detection.payload(), qos=1)
             if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 return  # away again: what is due stays due
@@ -153,6 +165,15 @@ class Outbox:
             one.sent += 1
             one.again_at = now + one.again_s
             one.again_s = min(one.again_s * 2, MOST_AGAIN_S)
+
+    def _passed(self) -> list[str]:
+        """The messages after which the same camera said something newer of the same thing, oldest first."""
+        last = {
+            (one.detection.device_id, one.detection.what.about_stream): message_id
+            for message_id, one in self._waiting.items()
+        }
+        kept = set(last.values())
+        return [message_id for message_id in self._waiting if message_id not in kept]
 
     def _drop(self, message_id: str, why: str) -> None:
         one = self._waiting.pop(message_id)
@@ -172,16 +193,32 @@ class Outbox:
             client.subscribe(topics[n : n + 100])
         self._wake.set()
 
+    def _on_subscribe(
+        self,
+        _client: mqtt.Client,
+        _data: object,
+        _id: int,
+        reasons: Sequence[ReasonCode],
+        _properties: object,
+    ) -> None:
+        if refused := [reason for reason in reasons if reason.is_failure]:
+            log.error("broker_refuses_the_answers", number=len(refused), why=str(refused[0]))
+
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         try:
             answer = json.loads(message.payload)
-            message_id, status = answer["id"], answer["status"]
+            message_id, status = str(answer["id"]), answer["status"]
         except (ValueError, TypeError, KeyError):
             log.warning("answer_unreadable", topic=message.topic)
             return
         with self._lock:
             one = self._waiting.pop(message_id, None)
-        if one is not None and status != "stored":
+        if one is None:
+            return
+        self._wake.set()  # the next of this camera may go
+        if status == "stored":
+            one.stored()
+        else:
             log.error(
                 "detection_refused", device_id=one.detection.device_id, why=str(answer.get("reason"))[:200]
             )

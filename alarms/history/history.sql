@@ -43,7 +43,8 @@ SELECT ARRAY(SELECT list_devices(ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, 
                                  NULL, 0, %(most)s));
 
 -- name: incident
--- One incident with all that its case shows: alarms, timeline, whom to call, its site's devices and history.
+-- One incident with all that its case shows: alarms, timeline, whom to call, its site's devices and history: of the 90 days
+-- until now, or until it was closed, so that an old case tells what was known then.
 SELECT json_build_object(
            'incident', d.document,
            'alarms', (SELECT coalesce(json_agg(a.document ORDER BY a.id), '[]')
@@ -68,9 +69,11 @@ SELECT json_build_object(
                                'id', h.id, 'category', h.category, 'opened_at', h.opened_at,
                                'disposition', h.disposition) ORDER BY h.opened_at DESC))::json, '[]'))
                          FROM incidents h
-                        WHERE h.site_id = i.site_id AND h.id <> i.id AND h.opened_at > %(now)s - interval '90 days')
+                        WHERE h.site_id = i.site_id AND h.id <> i.id AND h.opened_at > t.until - interval '90 days'
+                          AND h.opened_at <= t.until)
        )::text
   FROM incidents i JOIN incident_documents d ON d.id = i.id
+ CROSS JOIN LATERAL (SELECT coalesce(i.closed_at, %(now)s)) AS t (until)
  WHERE i.id = %(id)s;
 
 -- name: incident_document

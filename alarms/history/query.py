@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from itertools import pairwise
 from typing import Any
 
 import shapely
@@ -85,9 +86,11 @@ def hours(first: str, last: str) -> Hours:
 
 
 def area(geometry: Mapping[str, Any]) -> shapely.Polygon | shapely.MultiPolygon:
-    """A GeoJSON Polygon or MultiPolygon (RFC 7946, 3.1.6): closed rings that cross neither themselves nor each other.
+    """A GeoJSON Polygon or MultiPolygon (RFC 7946, 3.1.6): closed rings, either way round, that cross neither
+    themselves nor each other.
 
-    Raises QueryError for anything else, and for more than ``MOST_VERTICES`` points.
+    Raises QueryError for anything else, for more than ``MOST_VERTICES`` points, and for a line of more than 180
+    degrees: it would go round the other side of the earth (RFC 7946, 3.1.9).
     """
     if geometry.get("type") not in ("Polygon", "MultiPolygon"):
         raise QueryError("area", "is no area", "a GeoJSON Polygon or MultiPolygon")
@@ -193,6 +196,12 @@ def _check_ring(ring: Sequence[Any]) -> None:
             or not (-180 <= point[0] <= 180 and -90 <= point[1] <= 90)
         ):
             raise QueryError("area", "has a point that is not on the earth", "[lon, lat] in degrees, WGS 84")
+    if any(abs(one[0] - other[0]) > 180 for one, other in pairwise(ring)):
+        raise QueryError(
+            "area",
+            "goes over the antimeridian",
+            "two areas, one on each side of 180 degrees (RFC 7946, 3.1.9)",
+        )
     if len(ring) < 4 or list(ring[0]) != list(ring[-1]):
         raise QueryError(
             "area", "has a ring that is not closed", "4 points or more, the last equal to the first"

@@ -20,7 +20,9 @@ from gis.sql import load_statements
 SQL = load_statements(Path(__file__).with_name("search.sql"))
 
 MOST_ROWS = 100_000
-"""Of one export; more is refused, never cut off."""
+"""Incidents of one export; more is refused, never cut off."""
+MOST_ENTRIES = 500_000
+"""Lines of their timelines: half of what a sheet of a spreadsheet holds."""
 CHUNK = 2000
 
 
@@ -107,13 +109,18 @@ def all_ids(conn: Connection[Any], query: Query, zone: tzinfo) -> list[int]:
     return [row[0] for row in rows]
 
 
-def documents(conn: Connection[Any], ids: list[int]) -> Iterator[bytes]:
-    """The documents of these, as JSON, in their order; a few thousand a statement."""
+def cases(conn: Connection[Any], ids: list[int]) -> Iterator[tuple[bytes, int]]:
+    """The documents of these with their timelines, as JSON, in their order, and how many lines each timeline has; a few
+    thousand a statement. Raises TooManyRowsError beyond ``MOST_ENTRIES`` lines."""
+    entries = 0
     with conn.cursor(row_factory=tuple_row) as cursor:
         for start in range(0, len(ids), CHUNK):
-            cursor.execute(SQL["documents"], {"ids": ids[start : start + CHUNK]})
-            for row in cursor:
-                yield row[2].encode()
+            cursor.execute(SQL["cases"], {"ids": ids[start : start + CHUNK]})
+            for document, count in cursor:
+                entries += count
+                if entries > MOST_ENTRIES:
+                    raise TooManyRowsError
+                yield document.encode(), count
 
 
 def division_names(conn: Connection[Any]) -> Mapping[str, str]:

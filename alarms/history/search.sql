@@ -22,5 +22,19 @@ SELECT i.id, i.opened_at, d.document::text
  WHERE i.id = ANY (%(ids)s::bigint[])
  ORDER BY i.opened_at DESC, i.id DESC;
 
+-- name: cases
+-- Each with its timeline, which is for who sees the incident, and how many lines that has.
+SELECT json_build_object('incident', d.document, 'entries', t.entries)::text, t.n
+  FROM incidents i JOIN incident_documents d ON d.id = i.id
+ CROSS JOIN LATERAL (
+       SELECT coalesce(json_agg(json_build_object(
+                  'at', e.at, 'kind', e.kind, 'text', e.text, 'details', e.details, 'user', u.display_name,
+                  'handler', h.display_name) ORDER BY e.id), '[]') AS entries, count(*) AS n
+         FROM incident_entries e LEFT JOIN users u ON u.id = e.user_id
+         LEFT JOIN users h ON e.kind = 'handed_over' AND h.id = (e.details ->> 'after')::bigint
+        WHERE e.incident_id = i.id) t
+ WHERE i.id = ANY (%(ids)s::bigint[])
+ ORDER BY i.opened_at DESC, i.id DESC;
+
 -- name: division_names
 SELECT code, name FROM divisions WHERE valid_to IS NULL AND (%(code)s::text IS NULL OR code = %(code)s);

@@ -1,4 +1,4 @@
-"""What is found as a flat table, the same in every format. Pure.
+"""What is found as flat tables, incidents and their timelines, the same in every format. Pure.
 
 Codes of divisions are text. A cell that a spreadsheet would take for a formula is harmless: see ``harmless``.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from alarms.history.words import DISPOSITIONS, STATES, Language, category_name
+from alarms.history.words import DISPOSITIONS, ENTRIES, STATES, Language, category_name, entry_about
 from alarms.model import Disposition, IncidentState
 
 Kind = Literal["text", "integer", "real", "time"]
@@ -69,6 +69,33 @@ COLUMNS = (
     Column("handler", "text"),
 )
 
+ENTRY_COLUMNS = (
+    Column("incident", "integer"),
+    Column("at", "time"),
+    Column("kind", "text"),
+    Column("kind_name", "text"),
+    Column("about", "text"),
+    Column("text", "text"),
+    Column("user", "text"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An incident's cells by ``COLUMNS``, and those of each line of its timeline by ``ENTRY_COLUMNS``, oldest first."""
+
+    row: list[Value]
+    timeline: list[list[Value]]
+
+
+def case(found: Mapping[str, Any], names: Mapping[str, str], language: Language) -> Case:
+    """The cells of what ``search.cases`` brings."""
+    document = found["incident"]
+    return Case(
+        row(document, names, language),
+        [entry(document["id"], one, language) for one in found["entries"]],
+    )
+
 
 def row(document: Mapping[str, Any], names: Mapping[str, str], language: Language) -> list[Value]:
     """The cells of an incident's document; ``names`` are those of divisions by their code."""
@@ -91,6 +118,17 @@ def row(document: Mapping[str, Any], names: Mapping[str, str], language: Languag
         "handler": (document["handler"] or {}).get("name"),
     }
     return [_cell(column, more.get(column.name, document.get(column.name))) for column in COLUMNS]
+
+
+def entry(incident_id: int, document: Mapping[str, Any], language: Language) -> list[Value]:
+    """The cells of a line of an incident's timeline."""
+    kind = document["kind"]
+    more: dict[str, Value] = {
+        "incident": incident_id,
+        "kind_name": ENTRIES[language].get(kind, kind),
+        "about": entry_about(document, language),
+    }
+    return [_cell(column, more.get(column.name, document.get(column.name))) for column in ENTRY_COLUMNS]
 
 
 def harmless(text: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import tzinfo
-from typing import Literal
+from typing import Any, Literal
 
 import shapely
 
@@ -47,6 +47,40 @@ DISPOSITIONS: dict[Language, dict[Disposition, str]] = {
         Disposition.CANCELLED: "撤销",
     },
 }
+ENTRIES: dict[Language, dict[str, str]] = {
+    "en": {
+        "opened": "opened",
+        "alarm": "another alarm",
+        "restored": "restored",
+        "acknowledged": "acknowledged",
+        "handed_over": "handed over",
+        "dispatched": "dispatched",
+        "on_scene": "on scene",
+        "resolved": "resolved",
+        "closed": "closed",
+        "reopened": "reopened",
+        "note": "note",
+        "verified": "verified",
+        "called": "called",
+    },
+    "zh": {
+        "opened": "警情发生",
+        "alarm": "新警报",
+        "restored": "警报恢复",
+        "acknowledged": "接警",
+        "handed_over": "移交",
+        "dispatched": "派警",
+        "on_scene": "到达现场",
+        "resolved": "处置完毕",
+        "closed": "结案",
+        "reopened": "重新打开",
+        "note": "备注",
+        "verified": "核实",
+        "called": "电话联系",
+    },
+}
+"""What a timeline's lines are, as the case shows them."""
+_LEVEL: dict[Language, str] = {"en": "verification level {}", "zh": "核实等级{}"}
 _SAYS: dict[Language, dict[str, str]] = {
     "en": {
         "all": "all incidents",
@@ -85,6 +119,22 @@ def category_name(category: str, language: Language) -> str:
     """What people call a category."""
     meaning = classify_event(category)
     return meaning.name_zh if language == "zh" else meaning.name_en
+
+
+def entry_about(entry: Mapping[str, Any], language: Language) -> str | None:
+    """What a line of a timeline tells besides what was written: how it ended, how sure it is, what rang, who has it."""
+    details = entry["details"]
+    match entry["kind"]:
+        case "closed":
+            return DISPOSITIONS[language][Disposition(details["disposition"])]
+        case "verified":
+            return _LEVEL[language].format(details["after"])
+        case "handed_over":
+            handler: str | None = entry["handler"]
+            return handler
+        case "alarm" | "restored" | "opened" if details.get("event") or details.get("category"):
+            return category_name(details.get("event") or details["category"], language)
+    return None
 
 
 def describe(query: Query, language: Language, zone: tzinfo, division_name: str | None = None) -> str:

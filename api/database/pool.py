@@ -23,6 +23,8 @@ Role = Literal["owner", "intake", "api", "video"]
 CONNECT_TIMEOUT_S = 5
 API_STATEMENT_TIMEOUT_S = 15
 """What one reader may keep a connection busy with: eight such questions would keep everybody else out."""
+VIDEO_TIMEOUT_S = 5
+"""What a worker waits for: its cameras' threads stand behind one connection, and their streams break off meanwhile."""
 
 
 class DatabaseUnavailable(psycopg.OperationalError):
@@ -47,6 +49,9 @@ def conninfo(settings: Settings, role: Role | None, application_name: str = "lia
         options.append(f"-c role=lianfang_{role}")
     if role == "api":
         options.append(f"-c statement_timeout={API_STATEMENT_TIMEOUT_S}s")
+    if role == "video":
+        options.append(f"-c statement_timeout={VIDEO_TIMEOUT_S}s")
+        given.setdefault("tcp_user_timeout", str(1000 * VIDEO_TIMEOUT_S))
     defaults = {"connect_timeout": CONNECT_TIMEOUT_S, "keepalives_idle": 30, "keepalives_interval": 10}
     return defaults | given | {"options": " ".join(options), "application_name": application_name}
 

@@ -1,18 +1,28 @@
-"""Keeps the certificate that the embedded broker shows equal to the one of HTTPS, which is made anew now and then."""
+"""Keeps the certificate that a broker shows equal to the one of HTTPS, which is made anew now and then."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 from api.certs import CertificateError
-from api.embedded.mosquitto import EmbeddedMosquitto
 
 LOOK_S = 60.0
 
 
+class ShowsCertificate(Protocol):
+    """A broker with a copy of the certificate."""
+
+    def copy_certificate(self) -> bool:
+        """Take the certificate over; whether it was another one before."""
+
+    def reload(self, pid: int) -> None:
+        """Tell the running broker to read it."""
+
+
 async def follow_certificate(
-    mosquitto: EmbeddedMosquitto,
+    mosquitto: ShowsCertificate,
     broker_pid: Callable[[], int | None],
     say: Callable[[str], None],
     *,

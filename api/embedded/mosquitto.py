@@ -165,12 +165,7 @@ class EmbeddedMosquitto:
         ]
         if self.tls is not None:
             self.copy_certificate()
-            settings += [
-                f"listener {self.tls.port} {self.host}",
-                f"certfile {self.folder / 'tls.crt'}",
-                f"keyfile {self.folder / 'tls.key'}",
-                "tls_version tlsv1.2",  # and later
-            ]
+            settings += [f"listener {self.tls.port} {self.host}", *tls_settings(self.folder)]
         self.account.write(Path(self._settings_file), "\n".join(settings) + "\n")
 
     def copy_certificate(self) -> bool:
@@ -178,21 +173,9 @@ class EmbeddedMosquitto:
 
         Raises ``CertificateError``, and leaves what it has, while only one of the two files is there.
         """
-        if self.tls is None:
-            return False
-        copies = (self.folder / "tls.key", self.folder / "tls.crt")
-        texts = [file.read_text(encoding="ascii") for file in (self.tls.key, self.tls.cert)]
-        if all(
-            copy.exists() and copy.read_text(encoding="ascii") == text
-            for copy, text in zip(copies, texts, strict=True)
-        ):
-            return False
-        certs.load_into(
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certs.Files(self.tls.cert, self.tls.key, own=False)
+        return self.tls is not None and copy_certificate(
+            self.tls.cert, self.tls.key, self.folder, self.account
         )
-        for copy, text in zip(copies, texts, strict=True):
-            self.account.write(copy, text)
-        return True
 
     def command(self) -> list[str]:
         """What to start."""
@@ -235,6 +218,33 @@ class EmbeddedMosquitto:
     def reload(pid: int) -> None:
         """Tell the running broker to read logins and rights again; connections stay."""
         os.kill(pid, signal.SIGHUP)
+
+
+def tls_settings(folder: Path) -> list[str]:
+    """What follows a ``listener`` that takes TLS, with what ``copy_certificate`` wrote."""
+    return [
+        f"certfile {folder / 'tls.crt'}",
+        f"keyfile {folder / 'tls.key'}",
+        "tls_version tlsv1.2",  # and later
+    ]
+
+
+def copy_certificate(cert: Path, key: Path, folder: Path, account: Account) -> bool:
+    """Copy certificate and key to where the broker's account can read them; whether they were others before.
+
+    Raises ``CertificateError``, and leaves what it has, while only one of the two files is there.
+    """
+    copies = (folder / "tls.key", folder / "tls.crt")
+    texts = [file.read_text(encoding="ascii") for file in (key, cert)]
+    if all(
+        copy.exists() and copy.read_text(encoding="ascii") == text
+        for copy, text in zip(copies, texts, strict=True)
+    ):
+        return False
+    certs.load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certs.Files(cert, key, own=False))
+    for copy, text in zip(copies, texts, strict=True):
+        account.write(copy, text)
+    return True
 
 
 def password_lines(own: Mapping[str, str], devices: Iterable[tuple[str, str]]) -> list[str]:

@@ -28,10 +28,18 @@ Writer = Annotated[Reader, Depends(require("camera.write"))]
 
 
 def _stream(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("rtsp", "rtsps") or not parts.hostname or any(c.isspace() for c in url):
-        raise ValueError("must be the address of an RTSP stream: rtsp://user:password@10.0.0.7/stream1")
-    return url
+    """The address with its scheme in small letters. What is wrong is told without a word of it: it holds a password."""
+    try:
+        parts = urlsplit(url)
+        right = parts.scheme in ("rtsp", "rtsps") and parts.hostname and parts.port != 0
+    except ValueError:
+        right = False
+    if not right or not url.isprintable() or " " in url:
+        raise ValueError(
+            "must be the address of an RTSP stream: rtsp://user:password@10.0.0.7/stream1; write /, # and ? in a "
+            "password as %2F, %23 and %3F"
+        )
+    return parts.scheme + url[len(parts.scheme) :]
 
 
 StreamUrl = Annotated[str, Field(max_length=500), AfterValidator(_stream)]
@@ -57,7 +65,8 @@ class Polygon(BaseModel):
 
 
 class CameraProperties(BaseModel):
-    """A camera without what it sees. ``state``: how its stream stands; ``fault``: why it was lost."""
+    """A camera without what it sees. ``state``: how its stream stands, unknown while nobody reads it; ``fault``: why it
+    was lost last."""
 
     id: int
     device_id: str

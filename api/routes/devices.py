@@ -21,11 +21,9 @@ from api.paging import (
     BboxText,
     Cursor,
     Limit,
-    collection,
     decode_cursor,
     encode_cursor,
     next_links,
-    parse_bbox,
 )
 from api.routes.registering import (
     READ,
@@ -36,6 +34,7 @@ from api.routes.registering import (
     Version,
     actor_of,
     left_out,
+    page_of,
     placing_of,
     registering,
 )
@@ -139,27 +138,15 @@ async def list_devices(
     count: Count = False,
 ) -> Any:
     """Devices in scope by number, as GeoJSON; ``q`` looks into device id and name."""
-    after = decode_cursor(cursor, int)
-    west, south, east, north = parse_bbox(bbox) or (None, None, None, None)
-    values = {
-        "w": west,
-        "s": south,
-        "e": east,
-        "n": north,
+    wanted = {
         "division": division,
         "kinds": kind,
         "statuses": [one.value for one in state] if state else None,
         "site_id": site_id,
         "q": q,
-        "after": after[0] if after else 0,
-        "limit": limit + 1,
     }
     async with transaction(request, who, "device.read") as conn:
-        rows = await (await conn.execute(devices.SQL["page"], values)).fetchall()
-        total = await (await conn.execute(devices.SQL["count"], values)).fetchone() if count else None
-    more = encode_cursor(rows[limit - 1][0]) if len(rows) > limit else None
-    page = collection(request, [orjson.loads(row[1]) for row in rows[:limit]], more)
-    return page | ({"count": total[0]} if total else {})
+        return await page_of(request, conn, devices.SQL, wanted, bbox, limit, cursor, count)
 
 
 @router.post("", status_code=201, response_model=Device, responses=WRITE)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
+import orjson
 from fastapi import Query, Request
-from psycopg import Connection
+from psycopg import AsyncConnection, Connection
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from alarms.registry import errors as registry
@@ -16,6 +17,7 @@ from alarms.registry.sites import Placing
 from api.auth.dependencies import Reader, sync_transaction
 from api.errors import FieldError, Problem, documented
 from api.inputs import ObjectId, division_code
+from api.paging import collection, decode_cursor, encode_cursor, parse_bbox
 from gis import coordinates
 
 READ = documented("signed-out", "not-permitted", "not-found", "wrong-input", "database-away")
@@ -117,3 +119,24 @@ def _taken(error: registry.ConflictError) -> list[FieldError]:
 def _sentence(error: registry.RegistryError) -> str:
     text = str(error)
     return text[:1].upper() + text[1:] + "."
+
+
+async def page_of(
+    request: Request,
+    conn: AsyncConnection[Any],
+    statements: Mapping[str, str],
+    wanted: Mapping[str, Any],
+    bbox: str | None,
+    limit: int,
+    cursor: str | None,
+    count: bool,
+) -> dict[str, Any]:
+    """A page of sites or devices by number, as GeoJSON. ``statements`` has ``page`` and ``count``."""
+    after = decode_cursor(cursor, int)
+    bounds = dict(zip("wsen", parse_bbox(bbox) or (None,) * 4, strict=True))
+    values = {**wanted, **bounds, "after": after[0] if after else 0, "limit": limit + 1}
+    rows = await (await conn.execute(statements["page"], values)).fetchall()
+    total = await (await conn.execute(statements["count"], values)).fetchone() if count else None
+    more = encode_cursor(rows[limit - 1][0]) if len(rows) > limit else None
+    page = collection(request, [orjson.loads(row[1]) for row in rows[:limit]], more)
+    return page | ({"count": total[0]} if total else {})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import shutil
 import tempfile
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,7 +33,9 @@ from api.settings import Settings
 router = APIRouter(prefix="/api/v1/searches", tags=["history"])
 READ = documented("signed-out", "not-permitted", "not-found", "wrong-input", "took-too-long", "database-away")
 SEARCH = READ | documented("cross-origin", "not-permitted", "too-large")
-EXPORT = READ | documented("wrong-input", "too-many-rows")
+EXPORT = (
+    READ | documented("wrong-input", "too-many-rows") | documented("took-too-long", "busy", "database-away")
+)
 
 Investigator = Annotated[Reader, Depends(require("history.search"))]
 Degrees = Annotated[float, Field(allow_inf_nan=False, ge=-180, le=180, strict=True)]
@@ -43,9 +47,15 @@ Rings = Annotated[list[Ring], Field(min_length=1, max_length=100)]
 Clock = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 Some = Field(max_length=20)
 
+SEARCHING = asyncio.Semaphore(3)
+"""So many look into the past at once. A look may take seconds and a connection, of which a process has eight: the
+others are for those who answer alarms."""
 EXPORT_WAIT_S = 60.0
-_exporting = threading.BoundedSemaphore(1)
-"""One file at a time in a process: it takes a connection and a core for seconds."""
+EXPORTING = asyncio.Semaphore(1)
+"""One file at a time in a process: it takes a connection and a core for seconds. Who waits keeps no thread: many would
+leave none for anybody else."""
+FOLDERS = "lianfang-export-"
+LEFT_S = 3600.0
 
 
 class PolygonBody(Body):
@@ -127,7 +137,7 @@ async def open_search(request: Request, who: Investigator, body: SearchBody, lim
             body.query.model_dump(by_alias=True, mode="json", exclude_none=True), settings.city_code
         )
     expires_at = datetime.now(UTC) + timedelta(days=settings.retention_searches_days)
-    async with transaction(request, who, "history.search") as conn:
+    async with SEARCHING, transaction(request, who, "history.search") as conn:
         opened = await search.open_search(conn, who.user_id, body.purpose.strip(), asked, expires_at)
         page = await search.page(conn, asked, settings.zone, None, limit)
         name = await search.division_name(conn, asked.division)
@@ -150,7 +160,7 @@ async def get_search(
     """A page of a search of one's own, as things are now."""
     settings: Settings = request.app.state.settings
     after = decode_cursor(cursor, datetime, int)
-    async with transaction(request, who, "history.search") as conn:
+    async with SEARCHING, transaction(request, who, "history.search") as conn:
         opened = _there(await search.search_of(conn, search_id, datetime.now(UTC)), search_id)
         asked = query.from_document(opened.query, settings.city_code)
         page = await search.page(conn, asked, settings.zone, (after[0], after[1]) if after else None, limit)
@@ -163,7 +173,7 @@ async def get_found_incident(request: Request, who: Investigator, search_id: Id,
     """The whole case of an incident that a search of one's own finds; a line of the audit log."""
     settings: Settings = request.app.state.settings
     now = datetime.now(UTC)
-    async with transaction(request, who, "history.search") as conn:
+    async with SEARCHING, transaction(request, who, "history.search") as conn:
         opened = _there(await search.search_of(conn, search_id, now), search_id)
         asked = query.from_document(opened.query, settings.city_code)
         found = await search.finds(conn, asked, settings.zone, incident_id)
@@ -194,23 +204,23 @@ async def get_found_incident(request: Request, who: Investigator, search_id: Id,
         }
     },
 )
-def export_search(
+async def export_search(
     request: Request,
     who: Investigator,
     search_id: Id,
     format: Annotated[export.Format, Query()],  # noqa: A002 - the word of the interface
     language: Annotated[words.Language | None, Query(description="Of the words in it")] = None,
 ) -> Response:
-    """All that a search of one's own finds now, as a file; a line of the audit log. Too much is refused, not cut."""
-    if not _exporting.acquire(timeout=EXPORT_WAIT_S):
-        raise Problem("took-too-long", "Another file is being made. Try again in a moment.")
+    """All that a search of one's own finds now, with its timelines, as a file; a line of the audit log. Too much is
+    refused, not cut."""
     try:
-        with tempfile.TemporaryDirectory(prefix="lianfang-export-") as folder:
-            path = _make_file(request, who, search_id, format, language, Path(folder))
-            file = path.open("rb")  # stays readable when the folder is gone: nothing is left behind
-            size = path.stat().st_size
+        await asyncio.wait_for(EXPORTING.acquire(), EXPORT_WAIT_S)
+    except TimeoutError:
+        raise Problem("busy", "Another file is being made. Try again in a moment.") from None
+    try:
+        file, size = await asyncio.to_thread(_open_file, request, who, search_id, format, language)
     finally:
-        _exporting.release()
+        EXPORTING.release()
     headers = {
         "Content-Disposition": f'attachment; filename="lianfang-search-{search_id}.{export.SUFFIXES[format]}"',
         "Content-Length": str(size),
@@ -218,13 +228,36 @@ def export_search(
     return StreamingResponse(_read(file), 200, headers, media_type=export.MEDIA_TYPES[format])
 
 
+def forget_leftovers(now: datetime) -> None:
+    """Remove what exports left on the disk that were killed half-way, an hour ago or longer."""
+    try:
+        folders = list(Path(tempfile.gettempdir()).glob(f"{FOLDERS}*"))
+    except FileNotFoundError:
+        return  # the disk is full, or there is none to write to: exports say so, and all else goes on
+    for folder in folders:
+        with suppress(OSError):  # another process of ours was faster, or it is another account's
+            about = folder.lstat()
+            if about.st_uid == os.getuid() and now.timestamp() - about.st_mtime > LEFT_S:
+                shutil.rmtree(folder)
+
+
+def _open_file(
+    request: Request, who: Reader, search_id: int, kind: export.Format, language: words.Language | None
+) -> tuple[BinaryIO, int]:
+    """The file and its size. It stays readable when its folder is gone: nothing is left behind."""
+    with tempfile.TemporaryDirectory(prefix=FOLDERS) as folder:
+        path = _make_file(request, who, search_id, kind, language, Path(folder))
+        return path.open("rb"), path.stat().st_size
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Taken:
-    """What one look at the database brought: the documents lie in a file, a line each."""
+    """What one look at the database brought: the cases lie in a file, a line each."""
 
     opened: search.Search
     asked: query.Query
     count: int
+    entries: int
     names: dict[str, str]
     at: datetime
 
@@ -238,12 +271,12 @@ def _make_file(
     folder: Path,
 ) -> Path:
     settings: Settings = request.app.state.settings
-    spool, path = folder / "documents", folder / f"incidents.{export.SUFFIXES[kind]}"
+    spool, path = folder / "cases", folder / f"incidents.{export.SUFFIXES[kind]}"
     taken = _take(request, who, search_id, settings, spool)
     with sync_transaction(request, who, "history.search") as conn:
         line = audit.line(
             who.user_id, who.username, "search.export", f"search/{search_id}", taken.opened.purpose,
-            format=kind, count=taken.count,
+            format=kind, count=taken.count, timeline_entries=taken.entries,
         )  # fmt: skip
         audit.write_sync(conn, line)
     spoken: words.Language = language or ("zh" if who.locale == "zh" else "en")
@@ -258,11 +291,16 @@ def _make_file(
         exported_at=taken.at,
         user=f"{who.display_name} ({who.username})",
         count=taken.count,
+        entries=taken.entries,
         zone=settings.zone,
     )
-    with spool.open("rb") as documents:
-        rows = (table.row(orjson.loads(one), taken.names, spoken) for one in documents)
-        export.write(kind, path, rows, about)
+
+    def cases() -> Iterator[table.Case]:
+        with spool.open("rb") as lines:
+            for one in lines:
+                yield table.case(orjson.loads(one), taken.names, spoken)
+
+    export.write(kind, path, cases, about)
     return path
 
 
@@ -273,26 +311,28 @@ def _take(request: Request, who: Reader, search_id: int, settings: Settings, spo
         opened = _there(search.search_of_sync(conn, search_id, now), search_id)
         asked = query.from_document(opened.query, settings.city_code)
         try:
-            ids = search.all_ids(conn, asked, settings.zone)
+            count, entries = _spool(conn, search.all_ids(conn, asked, settings.zone), spool)
         except search.TooManyRowsError:
             raise Problem(
                 "too-many-rows",
-                f"The search finds more than {search.MOST_ROWS:,} incidents, which is the most that one file holds. "
+                f"The search finds more than {search.MOST_ROWS:,} incidents, or more than {search.MOST_ENTRIES:,} "
+                "lines of their timelines, which is the most that one file holds. "
                 "Search a shorter time or a smaller area, several times if need be.",
             ) from None
-        count = _spool(conn, ids, spool)
         return _Taken(
-            opened=opened, asked=asked, count=count, names=dict(search.division_names(conn)), at=now
-        )
+            opened=opened, asked=asked, count=count, entries=entries, names=dict(search.division_names(conn)),
+            at=now,
+        )  # fmt: skip
 
 
-def _spool(conn: Connection[Any], ids: list[int], spool: Path) -> int:
-    count = 0
+def _spool(conn: Connection[Any], ids: list[int], spool: Path) -> tuple[int, int]:
+    """Write the cases to a file, a line each; how many there are, and how many lines of timelines."""
+    count = entries = 0
     with spool.open("xb") as file:
-        for document in search.documents(conn, ids):
+        for document, more in search.cases(conn, ids):
             file.write(document + b"\n")
-            count += 1
-    return count
+            count, entries = count + 1, entries + more
+    return count, entries
 
 
 def _read(file: BinaryIO) -> Iterator[bytes]:

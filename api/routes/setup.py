@@ -124,11 +124,10 @@ def _broker(settings: Settings, asked_host: str) -> tuple[BrokerAddress, bool]:
     if settings.mqtt_url is None:
         reachable = settings.mqtt_host not in LOOPBACK
         host = asked_host or login.host
-        if settings.mqtts_port is not None:
-            return BrokerAddress(
-                host=settings.mqtt_public_host or host, port=settings.mqtts_port, tls=True
-            ), reachable
-    return BrokerAddress(host=settings.mqtt_public_host or host, port=login.port, tls=login.tls), reachable
+    host = settings.mqtt_public_host or host
+    if settings.mqtts_port is not None:
+        return BrokerAddress(host=host, port=settings.mqtts_port, tls=True), reachable
+    return BrokerAddress(host=host, port=login.port, tls=login.tls), reachable
 
 
 def qr_code(text: str) -> str:

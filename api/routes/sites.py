@@ -14,7 +14,7 @@ from alarms.registry import sites
 from api.auth.dependencies import Reader, require, transaction
 from api.errors import Problem
 from api.inputs import Body, DivisionFilter, Id, Line, ObjectId, QueryText, Reason
-from api.paging import BboxText, Cursor, Limit, collection, decode_cursor, encode_cursor, parse_bbox
+from api.paging import BboxText, Cursor, Limit
 from api.routes.contacts import Contact
 from api.routes.registering import (
     READ,
@@ -25,6 +25,7 @@ from api.routes.registering import (
     Version,
     actor_of,
     left_out,
+    page_of,
     placing_of,
     registering,
 )
@@ -153,26 +154,14 @@ async def list_sites(
     count: Count = False,
 ) -> Any:
     """Sites in scope by id, as GeoJSON; ``q`` looks into name and address."""
-    after = decode_cursor(cursor, int)
-    west, south, east, north = parse_bbox(bbox) or (None, None, None, None)
-    values = {
-        "w": west,
-        "s": south,
-        "e": east,
-        "n": north,
+    wanted = {
         "division": division,
         "kinds": [one.value for one in kind] if kind else None,
         "retired": None if state is None else state == "retired",
         "q": q,
-        "after": after[0] if after else 0,
-        "limit": limit + 1,
     }
     async with transaction(request, who, "site.read") as conn:
-        rows = await (await conn.execute(sites.SQL["page"], values)).fetchall()
-        total = await (await conn.execute(sites.SQL["count"], values)).fetchone() if count else None
-    more = encode_cursor(rows[limit - 1][0]) if len(rows) > limit else None
-    page = collection(request, [orjson.loads(row[1]) for row in rows[:limit]], more)
-    return page | ({"count": total[0]} if total else {})
+        return await page_of(request, conn, sites.SQL, wanted, bbox, limit, cursor, count)
 
 
 @router.post("", status_code=201, response_model=Site, responses=WRITE)

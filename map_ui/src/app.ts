@@ -1,11 +1,15 @@
 /** The running page: session, feed, selection, settings. Elements get it as a property and watch what they show. */
 import { Answers } from './answers.ts';
+import { Problem } from './api/client.ts';
 import { allDivisions, currentSession, signOut } from './api/endpoints.ts';
+import { PatientRead } from './api/patient.ts';
 import { type Feed, openFeed } from './feed/client.ts';
 import { LiveStore, newlyRinging } from './feed/live-store.ts';
+import type { ToTab } from './feed/protocol.ts';
 import { locale, suggestLocale } from './i18n/i18n.ts';
 import type { Incident, Session } from './model/documents.ts';
 import { Clock } from './model/format.ts';
+import { mayWatch } from './model/landing.ts';
 import { EMPTY_STATE } from './model/live-state.ts';
 import { Observable } from './model/observable.ts';
 import { Places } from './model/places.ts';
@@ -23,6 +27,10 @@ export class App {
   readonly session = new Observable<Session | null | undefined>(undefined);
   readonly expired = new Observable(false);
   readonly startProblem = new Observable<unknown>(null);
+  /** Why the names of places are not there yet; they are read until they are. */
+  readonly placesProblem = new Observable<unknown>(null);
+  /** Why nobody was signed out. */
+  readonly leaveProblem = new Observable<unknown>(null);
   readonly live = new LiveStore();
   readonly places = new Observable(new Places());
   readonly selected = new Observable<number | null>(null);
@@ -50,13 +58,36 @@ export class App {
   readonly #bell = new Bell();
   #feed: Feed | null = null;
   #timer: ReturnType<typeof setInterval> | undefined;
+  /** What this session may do has changed: the page is loaded anew as soon as nobody is in the middle of writing. */
+  #outdated = false;
+  /** After a power cut the screen is up before the server, and nobody there to press a button. */
+  readonly #readSession = new PatientRead(
+    currentSession,
+    (session) => this.#begin(session),
+    (problem) => this.startProblem.set(problem),
+  );
+  readonly #readPlaces = new PatientRead(
+    allDivisions,
+    (divisions) => {
+      this.places.set(new Places(divisions));
+      this.placesProblem.set(null);
+    },
+    (problem) => this.placesProblem.set(problem),
+  );
+  readonly #readRights = new PatientRead(currentSession, (session) => {
+    const held = this.session.value;
+    if (session && held) this.#outdated = rightsOf(session) !== rightsOf(held);
+  });
   /** Asks the map to come to a place; the map listens. */
   readonly zoomTo = new Observable<{ incident: number } | { division: string | null } | null>(null);
 
   async start(): Promise<void> {
     this.startProblem.set(null);
+    await this.#readSession.now();
+  }
+
+  async #begin(session: Session | null): Promise<void> {
     try {
-      const session = await currentSession();
       if (session) await this.enter(session);
       else this.session.set(null);
     } catch (problem) {
@@ -71,23 +102,24 @@ export class App {
     this.session.set(session);
     if (!mayWatch(session)) return;
     this.#watchFeed();
-    this.#feed = openFeed(`${session.user.id}-${session.tiles.scope}`, (message) => {
-      const answer = this.live.receive(message);
-      if (answer === 'pong') this.#feed?.send({ type: 'pong' });
-      if (answer === 'hello') this.#hello();
-    });
+    this.#feed = openFeed(rightsOf(session), (message) => this.#receive(message));
     this.#hello();
     this.#timer = setInterval(() => this.#tick(), 1000);
-    try {
-      this.places.set(new Places(await allDivisions()));
-    } catch (problem) {
-      this.startProblem.set(problem);
-    }
+    await this.#readPlaces.now();
   }
 
   /** Ends the session; every tab of this browser goes back to the sign-in page. */
   async leave(): Promise<void> {
-    await signOut();
+    this.leaveProblem.set(null);
+    try {
+      await signOut();
+    } catch (problem) {
+      // 401: the session was over already, which is what was wanted.
+      if (!(problem instanceof Problem && problem.status === 401)) {
+        this.leaveProblem.set(problem);
+        return;
+      }
+    }
     this.#feed?.send({ type: 'stop' });
     new BroadcastChannel('lianfang-session').postMessage('out');
     location.reload();
@@ -189,12 +221,28 @@ export class App {
     this.#feed?.send({ type: 'hello', canSound: this.player.enabled.value });
   }
 
+  #receive(message: ToTab): void {
+    const answer = this.live.receive(message);
+    if (answer === 'pong') this.#feed?.send({ type: 'pong' });
+    if (answer === 'hello') this.#hello();
+    // A reset may come because grants changed; nothing is said of those that change while the line is away.
+    if (message.type === 'back' || (message.type === 'snapshot' && message.again))
+      void this.#readRights.now();
+  }
+
   #watchFeed(): void {
     this.live.link.watch((link) => {
-      if (link.kind !== 'signed_out') return;
+      if (link.kind === 'live' && this.placesProblem.value !== null) void this.#readPlaces.now();
+      if (link.kind !== 'signed_out' && link.kind !== 'not_permitted') return;
       clearInterval(this.#timer);
+      this.#readPlaces.stop();
+      this.#readRights.stop();
       this.#feed?.close();
       this.#feed = null;
+      if (link.kind === 'not_permitted') {
+        location.reload(); // to the page that says whom to ask; the queue is not to be read any more
+        return;
+      }
       this.expired.set(true);
       this.session.set(null);
     });
@@ -216,6 +264,19 @@ export class App {
   #tick(): void {
     this.now.set(this.live.now());
     this.#ring([]);
+    if (this.#outdated && !this.#writing()) location.reload();
+  }
+
+  /** What a page that is loaded anew would take away: a form, a field in use, a press that is on its way. */
+  #writing(): boolean {
+    let focused = document.activeElement;
+    while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
+    return (
+      this.draft.value !== null ||
+      this.reporting.value ||
+      this.answers.pending.value.size > 0 ||
+      !!focused?.matches('input, textarea, select')
+    );
   }
 
   /** Never where something would be torn out of somebody's hands. */
@@ -232,7 +293,7 @@ export class App {
   }
 }
 
-/** A grant without any right to see incidents shows a page that says whom to ask. */
-export function mayWatch(session: Session): boolean {
-  return session.grants.length > 0 && session.may['incident.read'] !== false;
+/** Who sees what: another reader's feed must never answer, and a page that was made for other rights is outdated. */
+function rightsOf({ user, grants, may, tiles }: Session): string {
+  return JSON.stringify([user.id, tiles.scope, grants.map((grant) => JSON.stringify(grant)).sort(), may]);
 }

@@ -37,6 +37,32 @@ test('times are those of the installation, not of the browser', () => {
   expect(queryOf({ ...ANYTHING, period: 'week' }, NOW, ZONE)).toEqual({ from: '2026-02-23T18:10:00.000Z' });
 });
 
+test('an hour that comes twice is searched whole, and one that never comes is beside', () => {
+  const berlin = (local: string, which?: 'first' | 'last') => instantOf(local, 'Europe/Berlin', which);
+  expect(berlin('2026-10-25T02:30')).toBe(Date.parse('2026-10-25T02:30:00+02:00'));
+  expect(berlin('2026-10-25T02:30', 'last')).toBe(Date.parse('2026-10-25T02:30:00+01:00'));
+  expect(berlin('2026-03-29T02:30')).toBe(Date.parse('2026-03-29T02:30:00+02:00'));
+  expect(berlin('2026-03-29T02:30', 'last')).toBe(Date.parse('2026-03-29T02:30:00+01:00'));
+  const night = { ...ANYTHING, period: 'between', from: '2026-10-25T02:10', to: '2026-10-25T02:50' } as const;
+  expect(queryOf(night, NOW, 'Europe/Berlin')).toEqual({
+    from: '2026-10-25T00:10:00.000Z',
+    to: '2026-10-25T01:50:00.000Z',
+  });
+});
+
+test('an end that is not after its beginning is told before anything is sent', () => {
+  const between = {
+    ...ANYTHING,
+    period: 'between',
+    from: '2026-03-03T02:00',
+    to: '2026-03-03T02:00',
+  } as const;
+  expect(wrongField(between)).toBe('to');
+  expect(wrongField({ ...between, to: '2026-03-03T02:01' })).toBeNull();
+  expect(wrongField({ ...between, to: '' })).toBeNull();
+  expect(wrongField({ ...between, period: 'day' })).toBeNull();
+});
+
 test('a clock of the zone shows what an instant was made of', () => {
   fc.assert(
     fc.property(

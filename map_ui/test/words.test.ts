@@ -58,6 +58,8 @@ test('times are in the zone of the installation, relative under an hour', () => 
   expect(clock.age(now - 2 * 3600_000, now)).toBe('01:12');
   expect(clock.age(now - 5 * 3600_000, now)).toBe('1 Mar');
   expect(new Clock('zh', 'Asia/Shanghai').exact(now - 5 * 3600_000, now)).toBe('3月1日 22:12:45');
+  // The same day of another year is not today.
+  expect(clock.exact(now - 365 * 86_400_000, now)).toBe('2025-03-02 03:12:45');
   expect(shortAge(59)).toBe('0:59');
   expect(shortAge(3600)).toBeNull();
 });

@@ -20,7 +20,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
@@ -118,12 +117,12 @@ def look(port: int, cameras: int, seconds: float) -> None:
     counts = [0] * cameras
 
     def one(number: int) -> None:
-        gate.wait(stop)
+        stop.wait(gate.turn_s())
         motion, small = Motion(), Small()
-        watch = Watch(State.SEEING, datetime.now(UTC))
+        watch = Watch(State.SEEING, time.monotonic())
         for frame in keyframes(url(port, number), stop):
             sight = motion.look(small.of(frame))
-            watch.sees(datetime.now(UTC), moving=sight.moving)
+            watch.sees(time.monotonic(), moving=sight.moving)
             counts[number] += 1
 
     threads = [threading.Thread(target=one, args=(number,)) for number in range(cameras)]

@@ -94,6 +94,11 @@ class Watched:
         context.on("console", self._console)
         context.on("weberror", lambda error: self.wrong.append(f"exception: {error.error}"))
 
+    def signed_in(self, token: str) -> Page:
+        """An empty page of somebody who has this session."""
+        self.context.add_cookies([{"name": COOKIE, "value": token, "url": self.host, "sameSite": "Strict"}])
+        return self.context.new_page()
+
     def _request(self, request: Request) -> None:
         if not request.url.startswith((self.host, "blob:", "data:")):
             self.wrong.append(f"a request to another host: {request.url}")
@@ -154,17 +159,7 @@ def sign_in(
 
     def open_page(user: str = "li", watched: Watched | None = None, **how: Any) -> Page:
         where = watched or browse(**how)
-        where.context.add_cookies(
-            [
-                {
-                    "name": COOKIE,
-                    "value": served.token(owner_conn, user),
-                    "url": where.host,
-                    "sameSite": "Strict",
-                }
-            ]
-        )
-        page = where.context.new_page()
+        page = where.signed_in(served.token(owner_conn, user))
         page.goto(where.host)
         page.wait_for_selector("lf-queue .empty, lf-queue .rows")
         return page

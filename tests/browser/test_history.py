@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
-from api.auth.dependencies import COOKIE, Sessions
+from api.auth.dependencies import Sessions
 from tests.browser.conftest import DESKTOP, PHONE, Browse, Watched
 from tests.browser.test_screens import VARIANTS, accessible
 from tests.browser.town import COUNTY, HASHED, OTHER_VILLAGE, PASSWORD, Town
-from tests.integration.serving import Served
+from tests.integration.serving import Served, wait_until
 from tests.stories import Seen
 
 MAP = "document.querySelector('lf-history').shadowRoot.querySelector('lf-history-map').map"
@@ -56,17 +57,7 @@ def open_history(
 
     def open_page(user: str = "zhao", watched: Watched | None = None, **how: Any) -> Page:
         where = watched or browse(**how)
-        where.context.add_cookies(
-            [
-                {
-                    "name": COOKIE,
-                    "value": served.token(owner_conn, user),
-                    "url": where.host,
-                    "sameSite": "Strict",
-                }
-            ]
-        )
-        page = where.context.new_page()
+        page = where.signed_in(served.token(owner_conn, user))
         page.goto(f"{where.host}/history")
         return page
 
@@ -160,6 +151,33 @@ def test_an_area_drawn_by_clicks_finds_what_lies_in_it(open_history: OpenHistory
     expect(page.locator("lf-search-form")).to_contain_text("No area: everywhere")
 
 
+@pytest.mark.parametrize(
+    ("language", "draw", "undo", "finish"),
+    [("en", "Draw an area", "Undo point", "Close the area"), ("zh", "绘制区域", "撤销一点", "完成绘制")],
+)
+def test_a_thumb_draws_an_area_with_all_that_it_needs_in_sight(
+    open_history: OpenHistory, language: str, draw: str, undo: str, finish: str
+) -> None:
+    page = open_history(size=PHONE, language=language)
+    wait_drawn(page, "division-2")
+    page.get_by_role("button", name=draw).click()
+    for button in (undo, finish):
+        expect(page.get_by_role("button", name=button)).to_be_in_viewport(ratio=1)
+        expect(page.get_by_role("button", name=button)).to_be_disabled()
+    accessible(page)
+    canvas = page.locator("lf-history-map canvas")
+    alert = page.get_by_role("alert")
+    for x, y in ((60, 300), (300, 300), (300, 420), (180, 240)):
+        canvas.click(position={"x": x, "y": y})
+    expect(alert).to_be_in_viewport(ratio=1)  # the last one is not taken
+    canvas.click(position={"x": 60, "y": 420})
+    expect(alert).to_have_count(0)
+    page.get_by_role("button", name=undo).click()
+    page.get_by_role("button", name=finish).click()
+    expect(page.get_by_role("button", name=finish)).to_have_count(0)
+    wait_drawn(page, "area-fill")
+
+
 def test_the_keyboard_alone_sets_an_area(open_history: OpenHistory) -> None:
     page = open_history()
     wait_drawn(page, "division-2")
@@ -208,6 +226,19 @@ def test_time_place_kind_and_words_narrow_what_is_found(open_history: OpenHistor
     assert "王家大院" in rows(page)[0]
 
 
+@pytest.mark.parametrize("days", [-2, 2])
+def test_the_last_day_is_the_servers_whatever_this_machines_clock_says(
+    open_history: OpenHistory, browse: Browse, days: int
+) -> None:
+    """By a clock that goes before, it would be a day that has not come yet: nothing found, and nobody the wiser."""
+    watched = browse()
+    watched.context.clock.set_fixed_time(datetime.now(UTC) + timedelta(days=days))
+    page = open_history(watched=watched)
+    page.locator("[name=period]").select_option("day")
+    ask(page)
+    expect(page.locator("lf-results tbody tr")).to_have_count(2)
+
+
 def test_hours_need_two_times_that_differ(open_history: OpenHistory) -> None:
     page = open_history()
     hours = page.locator("[name=hours_from]"), page.locator("[name=hours_to]")
@@ -224,6 +255,11 @@ def test_a_case_is_read_and_nothing_in_it_can_be_pressed(open_history: OpenHisto
     ask(page)
     page.locator("lf-results .open").last.click()
     expect(page.locator("lf-case .timeline")).to_contain_text("burglary", ignore_case=True)
+    opened = past.owner.execute(
+        "SELECT to_char(min(opened_at) AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD HH24:MI:SS') FROM incidents"
+    ).fetchone()
+    assert opened is not None
+    expect(page.locator("lf-case .timeline time")).to_have_text(opened[0])
     expect(page.locator("lf-case lf-actions")).to_have_count(0)
     [line] = Seen(past.owner).rows("SELECT object, reason FROM audit_log WHERE action = 'search.case'")
     assert line["reason"] == PURPOSE
@@ -249,23 +285,75 @@ def test_what_was_found_is_taken_away(
         assert len(orjson.loads(path.read_bytes())["features"]) == 3
 
 
-def test_what_the_server_refuses_is_said(open_history: OpenHistory, past: Town, browse: Browse) -> None:
-    watched = browse()
-    watched.expected.append(re.compile("status of (404|422)"))
-    page = open_history(watched=watched)
+@pytest.mark.parametrize(
+    ("language", "wrong"),
+    [("en", "The end must be after the beginning."), ("zh", "结束时间须晚于开始时间。")],
+)
+def test_an_end_before_its_beginning_is_told_beside_the_field(
+    open_history: OpenHistory, language: str, wrong: str
+) -> None:
+    page = open_history(language=language, size=PHONE)
     page.locator("[name=period]").select_option("between")
     page.locator("[name=from]").fill("2026-03-03T02:00")
     page.locator("[name=to]").fill("2026-03-02T02:00")
-    ask(page)
-    expect(page.locator("lf-results [role=alert]")).to_contain_text("The search was refused")
-    expect(page.locator("lf-results [role=alert]")).to_contain_text("is not after from")
-    page.locator("[name=period]").select_option("all")
+    ask(page, language)
+    expect(page.locator("[name=to]")).to_be_focused()
+    expect(page.get_by_role("alert")).to_have_text(wrong)
+    accessible(page)
+    page.locator("[name=to]").fill("2026-03-04T02:00")
+    ask(page, language)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator("lf-results .asked, lf-results .quiet").first).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_search_that_takes_too_long_is_told_in_plain_words(
+    open_history: OpenHistory, past: Town, browse: Browse, servers: dict[str, str], language: str
+) -> None:
+    watched = browse(language=language)
+    watched.expected.append(re.compile("status of 503"))
+    page = open_history(watched=watched)
+    past.owner.execute("LOCK TABLE searches")
+    ask(page, language)
+    with psycopg.connect(servers["superuser_url"], autocommit=True) as superuser:
+        stop = (
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+            " AND query LIKE 'INSERT INTO searches%%'"
+        )
+        wait_until(lambda: superuser.execute(stop, [past.owner.info.dbname]).fetchone(), what="the search")
+    said = {
+        "en": "This took too long and was stopped.",
+        "zh": "查询时间过长，已停止。请缩短时间或缩小范围。",
+    }[language]
+    expect(page.locator("lf-results [role=alert]")).to_contain_text(said)
+    past.owner.rollback()
+    ask(page, language)
+    expect(page.locator("lf-results tbody tr")).to_have_count(3)
+
+
+def test_what_the_server_refuses_is_said(open_history: OpenHistory, past: Town, browse: Browse) -> None:
+    watched = browse()
+    watched.expected.append(re.compile("status of 404"))
+    page = open_history(watched=watched)
     ask(page)
     expect(page.locator("lf-results tbody tr")).to_have_count(3)
     past.owner.execute("UPDATE searches SET expires_at = now()")
     past.owner.commit()
     page.get_by_role("button", name="CSV").click()
     expect(page.locator("lf-results [role=alert]")).to_contain_text("search again")
+
+
+def test_a_base_map_that_is_broken_is_told_and_the_rest_goes_on(
+    open_history: OpenHistory, served: Served, browse: Browse
+) -> None:
+    served.app.state.settings = served.settings.model_copy(update={"basemap_pmtiles": Path("gone.pmtiles")})
+    watched = browse()
+    watched.expected.append(re.compile("status of 404"))
+    page = open_history(watched=watched)
+    expect(page.locator("lf-history-map")).to_contain_text("The base map could not be loaded")
+    ask(page)
+    expect(page.locator("lf-results tbody tr")).to_have_count(3)
+    wait_drawn(page, "incident-point")
 
 
 def test_thousands_come_page_by_page(open_history: OpenHistory, past: Town) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -20,7 +21,7 @@ from api.auth.dependencies import COOKIE
 from api.embedded.ports import any_free
 from api.settings import Settings
 from tests.browser.conftest import Browse, Open
-from tests.browser.town import Town
+from tests.browser.town import OTHER_VILLAGE, PASSWORD, TOWNSHIP, Town
 from tests.integration.serving import Served, serve, wait_until
 
 
@@ -90,6 +91,94 @@ def test_many_tabs_take_one_connection(
             expect(page.locator(f"lf-queue li[data-id='{incident}']")).to_be_visible()
         assert len(streams) == 1
         watched.context.close()
+
+
+def test_a_tab_whose_shared_worker_died_says_so_and_gets_another_one(
+    browse: Browse, town: Town, served: Served, owner_conn: psycopg.Connection[Any]
+) -> None:
+    """It dies with the tab that it was begun for, and no event says so: the other would show "Live" for ever."""
+    town.house("Wang's house", "pir-1")
+    watched = browse()
+    watched.context.add_cookies(
+        [{"name": COOKIE, "value": served.token(owner_conn, "li"), "url": served.url}]
+    )
+    first, page = watched.context.new_page(), watched.context.new_page()
+    page.clock.install()
+    link = page.locator("lf-top-line .link")
+    for one in (first, page):
+        one.goto(served.url)
+        expect(one.locator("lf-top-line .link")).to_contain_text("Live")
+    page.evaluate("window.stillTheSamePage = true")
+
+    with first.expect_event("crash"), pytest.raises(PlaywrightError):
+        first.goto("chrome://crash")
+    first.close()
+    meanwhile = town.hears("pir-1", "130")
+    row = page.locator(f"lf-queue li[data-id='{meanwhile}']")
+    expect(row).to_have_count(0)
+    page.clock.fast_forward(21_000)
+
+    expect(row).to_contain_text("Changed while disconnected")
+    expect(link).to_contain_text("Live")
+    expect(page.locator("lf-live-banner")).to_contain_text("1 incident changed meanwhile")
+    later = town.hears("pir-1", "120")
+    expect(page.locator(f"lf-queue li[data-id='{later}']")).to_be_visible()
+    assert page.evaluate("window.stillTheSamePage") is True
+
+
+def test_who_signs_in_again_after_the_session_ended_is_not_thrown_back(
+    browse: Browse, town: Town, served: Served, owner_conn: psycopg.Connection[Any]
+) -> None:
+    """With a second tab open, the worker that was told of the end lives on."""
+    watched = browse()
+    watched.context.add_cookies(
+        [{"name": COOKIE, "value": served.token(owner_conn, "li"), "url": served.url}]
+    )
+    pages = [watched.context.new_page() for _ in range(2)]
+    for page in pages:
+        page.goto(served.url)
+        expect(page.locator("lf-top-line")).to_contain_text("Live")
+    owner_conn.execute("DELETE FROM sessions")
+    owner_conn.commit()
+    for page in pages:
+        expect(page.get_by_text("Your session has ended")).to_be_visible()
+    pages[0].get_by_label("User name").fill("li")
+    pages[0].get_by_label("Password").fill(PASSWORD)
+    pages[0].keyboard.press("Enter")
+    for page in pages:
+        expect(page.locator("lf-top-line")).to_contain_text("Live")
+    incident = open_incident(town)
+    for page in pages:
+        expect(page.locator(f"lf-queue li[data-id='{incident}']")).to_be_visible()
+
+
+def test_rights_that_change_reach_the_open_page(
+    sign_in: Open, browse: Browse, town: Town, owner_conn: psycopg.Connection[Any]
+) -> None:
+    """Widened: the new area with its names and tiles. Withdrawn: the page says whom to ask, not "Connection lost"."""
+    user = town.world.user("qian", division=OTHER_VILLAGE)
+    incident = open_incident(town)
+    watched = browse()
+    watched.expected.append(re.compile(r"status of 403"))
+    page = sign_in("qian", watched)
+    expect(page.get_by_text("Nothing is open")).to_be_visible()
+    page.evaluate("window.stillTheSamePage = true")
+    town.world.grant(user, "dispatcher", division=TOWNSHIP)
+    row = page.locator(f"lf-queue li[data-id='{incident}']")
+    expect(row).to_be_visible()
+    page.wait_for_function("() => window.stillTheSamePage !== true")
+    expect(row).to_be_visible()
+
+    owner_conn.execute("DELETE FROM grants WHERE user_id = %s", [user])
+    owner_conn.commit()
+    expect(page.get_by_role("heading", name="No right to answer alarms")).to_be_visible()
+    expect(row).to_have_count(0)
+
+
+def open_incident(town: Town) -> int:
+    """An incident in Mengcun."""
+    town.house("Wang's house", "pir-1")
+    return town.hears("pir-1", "130")
 
 
 class Process:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -9,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from api.settings import Settings
-from tests.browser.conftest import DESKTOP, PHONE, Open
+from tests.browser.conftest import DESKTOP, PHONE, Open, Watched
 from tests.browser.test_screens import accessible
 from tests.browser.town import Town
 from tests.integration.serving import Served
@@ -110,3 +112,39 @@ def test_a_closed_incident_asks_why(
     newest.locator("button.primary").click()
     seen(newest.locator("img"))
     assert looks(owner_conn) == [("li", "it went to court")]
+
+
+def test_a_picture_that_did_not_come_is_asked_for_again(
+    browse: Callable[..., Watched], sign_in: Open, incident: int, owner_conn: psycopg.Connection[Any]
+) -> None:
+    """The connection broke for a moment: nobody has to leave the case for it."""
+    watched = browse(size=PHONE)
+    watched.expected.append(re.compile("Failed to load resource"))
+    watched.context.route("**/api/v1/evidence/**", lambda route: route.abort(), times=1)
+    page = sign_in(watched=watched)
+    page.locator(f"lf-queue li[data-id='{incident}'] .open").click()
+    newest = page.locator("lf-detail .pictures").first.locator("lf-picture")
+    expect(newest.get_by_role("alert")).to_be_visible()
+    accessible(page)
+    newest.get_by_role("button", name="Show picture").click()
+    seen(newest.locator("img"))
+    expect(newest.get_by_role("alert")).to_have_count(0)
+    assert looks(owner_conn) == [("li", f"incident {incident}")]
+
+
+def test_a_case_that_is_opened_again_shows_its_picture_at_once(
+    sign_in: Open, incident: int, town: Town, served: Served, owner_conn: psycopg.Connection[Any]
+) -> None:
+    client = served.client(owner_conn, "li")
+    for action, body in (("acknowledge", {}), ("close", {"disposition": "actual", "text": ""})):
+        client.post(f"/api/v1/incidents/{incident}/{action}", json=body).raise_for_status()
+    again = town.hears("cam-1", "burglary")
+    page = sign_in()
+    page.locator(f"lf-queue li[data-id='{again}'] .open").click()
+    page.locator("lf-detail .lines button.link").click()
+    newest = page.locator("lf-detail .pictures").first.locator("lf-picture")
+    expect(newest).to_contain_text("North gate")
+    assert looks(owner_conn) == []
+    client.post(f"/api/v1/incidents/{incident}/reopen", json={"text": "it goes on"}).raise_for_status()
+    seen(newest.locator("img"))
+    assert looks(owner_conn) == [("li", f"incident {incident}")]

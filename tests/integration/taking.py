@@ -47,7 +47,9 @@ def took(
     pixels[60:180, 100:220] = (40, 180, 240)
     data = jpeg(pixels, {"message": message_id, "camera": camera})
     picture = Shelf(settings.var_dir / EVIDENCE).keep(data, at, 320, 240)
-    cameras.keep(conn, camera, message_id, picture, at + timedelta(days=30))
-    conn.execute("UPDATE evidence SET alarm_id = %s WHERE sha256 = %s", [alarm, picture.sha256])
+    cameras.keep(conn, camera, message_id, picture, timedelta(days=30))
+    conn.execute(
+        "UPDATE evidence SET alarm_id = %s, stored_at = %s WHERE sha256 = %s", [alarm, at, picture.sha256]
+    )
     conn.commit()
     return picture

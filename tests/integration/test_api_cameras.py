@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,60 @@ def test_its_stream_is_written_and_never_shown(
 
 
 @pytest.mark.parametrize(
+    ("typed", "kept"),
+    [("RTSP://u:P%40ss@10.0.0.7/One", "rtsp://u:P%40ss@10.0.0.7/One"), ("rtsps://[fe80::7]:554/", None)],
+)
+def test_an_address_as_people_type_it(
+    camera: int, served: Served, owner_conn: psycopg.Connection, typed: str, kept: str | None
+) -> None:
+    answer = installer(served, owner_conn).put(f"/api/v1/cameras/{camera}", json=VIEW | {"stream_url": typed})
+    assert answer.status_code == 200, answer.text
+    assert owner_conn.execute("SELECT stream_url FROM cameras").fetchone() == (kept or typed,)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rtsp://viewer:hidden#1@10.0.0.7/one",
+        "rtsp://viewer:hidden/1@10.0.0.7/one",
+        "rtsp://viewer:hidden@10.0.0.7:99999/",
+        "rtsp://viewer:hidden@[10.0.0.7/",
+        "rtsp://viewer:hidden@10.0.0.7/\x00",
+        "http://viewer:hidden@10.0.0.7/",
+        "rtsp://viewer:hidden@10.0.0.7/" + "a" * 500,
+    ],
+)
+def test_a_wrong_address_is_refused_without_a_word_of_it(
+    camera: int, served: Served, owner_conn: psycopg.Connection, address: str
+) -> None:
+    client = installer(served, owner_conn)
+    answer = client.put(f"/api/v1/cameras/{camera}", json=VIEW | {"stream_url": address})
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["where"] == "body.stream_url"
+    assert "hidden" not in answer.text
+
+
+def test_nobody_knows_how_a_stream_stands_that_nobody_reads(
+    camera: int, served: Served, owner_conn: psycopg.Connection
+) -> None:
+    sees(owner_conn, camera)
+    client = served.client(owner_conn, "li")
+
+    def shown() -> tuple[str, list[int]]:
+        lost = client.get("/api/v1/cameras", params={"state": "lost"}).json()["features"]
+        return client.get(f"/api/v1/cameras/{camera}").json()["state"], [one["id"] for one in lost]
+
+    for until, expected in (("1 minute", ("lost", [camera])), ("-1 second", ("unknown", []))):
+        owner_conn.execute(
+            "UPDATE cameras SET state = 'lost', leased_by = 'one', leased_until = now() + %s::interval",
+            [until],
+        )
+        owner_conn.commit()
+        assert shown() == expected
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {"bearing_deg": 360.0},
@@ -215,6 +270,32 @@ def test_each_look_is_by_name_for_a_reason_and_in_the_audit_log(
     )
 
 
+def test_a_camera_that_sees_much_leaves_room_for_one_that_saw_something_else(
+    camera: int,
+    world: World,
+    served: Served,
+    settings: Settings,
+    owner_conn: psycopg.Connection,
+    intake_conn: psycopg.Connection,
+) -> None:
+    row = owner_conn.execute("SELECT site_id FROM devices").fetchone()
+    assert row is not None
+    other = world.device("cam-2", kind="camera", site=row[0])
+    Intake(intake_conn).accept(says("cam-1", "burglary", id="m-0"), says("cam-2", "burglary", id="m-0"))
+    one, two = Seen(owner_conn).alarms
+    assert one["incident_id"] == two["incident_id"]
+    began = datetime.now(UTC)
+    took(owner_conn, settings, other, two["id"], at=began)
+    for number in range(20):
+        at = began + timedelta(minutes=1 + number)
+        took(owner_conn, settings, camera, one["id"], message_id=f"m-{number}", at=at)
+    case = served.client(owner_conn, "li").get(f"/api/v1/incidents/{one['incident_id']}").json()
+    assert len(case["pictures"]) == 12
+    assert case["pictures"][-1]["device_id"] == other, "newest first, and each camera's newest in any case"
+    times = [picture["taken_at"] for picture in case["pictures"]]
+    assert times == sorted(times, reverse=True)
+
+
 def test_a_picture_without_an_alarm_is_nobodys(
     camera: int, alarm: dict[str, Any], served: Served, settings: Settings, owner_conn: psycopg.Connection
 ) -> None:
@@ -270,6 +351,40 @@ def test_pictures_are_deleted_with_their_files_when_their_day_comes(
         else:
             with pytest.raises(EvidenceError):
                 shelf.read(picture.sha256)
-    assert (
-        jobs.forget_evidence(owner_conn, settings.model_copy(update={"retention_evidence_days": 1}), now) == 2
-    )
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_worker_whose_clock_is_wrong_changes_nothing_of_how_long_pictures_are_kept(
+    camera: int,
+    alarm: dict[str, Any],
+    settings: Settings,
+    owner_conn: psycopg.Connection,
+    days: int,
+) -> None:
+    now = datetime.now(UTC)
+    picture = took(owner_conn, settings, camera, alarm["id"], at=now + timedelta(days=days))
+    owner_conn.execute("UPDATE evidence SET stored_at = now()")
+    owner_conn.commit()
+    path = Shelf(settings.var_dir / EVIDENCE).path(picture.sha256)
+    os.utime(path, (picture.taken_at.timestamp(),) * 2)
+    assert jobs.forget_evidence(owner_conn, settings, now) == 0
+    assert path.exists()
+    assert jobs.forget_evidence(owner_conn, settings, now + timedelta(days=31)) == 1
+    assert not path.exists()
+
+
+def test_a_picture_that_cannot_be_deleted_keeps_no_other_and_no_other_sweep(
+    camera: int, alarm: dict[str, Any], settings: Settings, owner_conn: psycopg.Connection
+) -> None:
+    now = datetime.now(UTC)
+    ages = {"stuck": now - timedelta(days=32), "old": now - timedelta(days=31)}
+    stuck, old = [
+        took(owner_conn, settings, camera, alarm["id"], message_id=name, at=at) for name, at in ages.items()
+    ]
+    shelf = Shelf(settings.var_dir / EVIDENCE)
+    shelf.remove(stuck.sha256)
+    shelf.path(stuck.sha256).mkdir()
+    assert jobs.forget_evidence(owner_conn, settings, now) == 2
+    owner_conn.commit()
+    assert Seen(owner_conn).count("evidence") == 0
+    assert not shelf.path(old.sha256).exists()

@@ -5,6 +5,7 @@ The commands are those of docs/operations.md, as they stand there, with another 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shlex
@@ -21,11 +22,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from api.backup import BackupError, backup
+from api.backup import BackupError, backup, restore
 from api.database.pool import connect
 from api.embedded import endpoints
 from api.embedded.postgres import EmbeddedPostgres
 from api.jobs import SWEEPS, sweep_once
+from api.services import Service, Supervisor
 from api.settings import Settings, load_settings
 from api.up import migrate_database
 from tests.integration.servers import start
@@ -194,6 +196,27 @@ def test_a_backup_keeps_the_pictures_that_the_database_knows(settings: Settings,
         owner.execute("DELETE FROM evidence")
     done = backup(settings, file)
     assert (done.pictures, done.missing, list(kept.folder.glob("*/*/*"))) == (0, 0, [])
+
+
+@pytest.mark.timeout(200)
+def test_what_is_stopped_when_the_database_is_back_is_brought_to_its_end(
+    settings: Settings, var: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a restore that says that nothing was brought back would be taken for none."""
+    picture, file = a_city(settings), tmp_path / "lianfang.dump"
+    backup(settings, file)
+    real = Supervisor.run_once
+
+    async def stopped_at_its_end(supervisor: Supervisor, service: Service) -> int:
+        code = await real(supervisor, service)
+        supervisor.stopping.set()
+        return code
+
+    monkeypatch.setattr(Supervisor, "run_once", stopped_at_its_end)
+    said: list[str] = []
+    asyncio.run(restore(load_settings(var_dir=var), file, said.append))
+    assert said[-1] == "1 pictures brought back"
+    assert Shelf(var / EVIDENCE).read(picture.sha256)
 
 
 def test_what_is_no_backup_brings_nothing_back(var: Path, tmp_path: Path) -> None:

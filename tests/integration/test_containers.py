@@ -62,6 +62,8 @@ class Containers:
         self.http_port = any_free("127.0.0.1")
         self.https_port = any_free("127.0.0.1")
         self.postgres = BarePostgres(folder / "postgres", for_tests=True)
+        self.given: dict[str, str] = {}
+        """docker/lianfang.env"""
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         (folder / "docker").mkdir()
         self.secrets = folder / "docker" / "secrets"
@@ -86,7 +88,9 @@ class Containers:
     def environment(self, name: str) -> dict[str, str]:
         """What the service's container has."""
         one = SERVICES[name]
-        found = {key: value for key, value in os.environ.items() if not key.startswith("LIANFANG_")}
+        found = {
+            key: value for key, value in os.environ.items() if not key.startswith("LIANFANG_")
+        } | self.given
         found |= {"LIANFANG_VAR_DIR": str(self.folder / "state"), "PYTHONPATH": str(ROOT)}
         found |= {key: self.here(value) for key, value in one["environment"].items()}
         for secret in (
@@ -304,6 +308,45 @@ def test_a_certificate_made_in_one_container_is_shown_by_another(containers: Con
 
 
 @pytest.mark.timeout(300)
+def test_the_broker_takes_tls_too_once_it_is_wanted_and_there_is_a_certificate(
+    containers: Containers,
+) -> None:
+    """Nobody touches the broker's container: it ends by itself for the new listener, and the engine starts it again."""
+    port = any_free("127.0.0.1")
+    containers.given = {"LIANFANG_MQTTS_PORT": str(port)}
+    shutil.rmtree(containers.folder / "state" / "certs", ignore_errors=True)
+    assert containers.stop("logins") == 0
+    containers.start("logins")
+    log = containers.folder / "logins.log"
+    wait_until(lambda: "there is no certificate yet" in log.read_text(), what="what is missing to be said")
+    assert containers.running["broker"].poll() is None
+    assert containers.run("lianfang", "certs", "map.example").returncode == 0
+    assert containers.running["broker"].wait(timeout=60) == 0, "so the engine starts it again"
+    containers.start("broker")
+    containers.until_healthy("broker")
+    ca = containers.folder / "state" / "certs" / "ca.crt"
+    enrol = (containers.broker_folder / "enrol.password").read_text().strip()
+    device = ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(port), "--cafile", str(ca), "-q", "1", "-d"]
+    login = ["-u", "enrol", "-P", enrol, "-t", "enrol/x", "-m", "hello"]
+    subprocess.run([*device, *login], check=True, capture_output=True, timeout=30)
+    shown = ssl.get_server_certificate(("127.0.0.1", port))
+    assert containers.run("lianfang", "certs", "second.example").returncode == 0
+    wait_until(
+        lambda: ssl.get_server_certificate(("127.0.0.1", port)) != shown,
+        30,
+        "the new certificate to be shown",
+    )
+    assert containers.running["broker"].poll() is None, "for which it need not end"
+    containers.given = {}
+    assert containers.stop("logins") == 0
+    containers.start("logins")
+    assert containers.running["broker"].wait(timeout=60) == 0, "no longer wanted"
+    containers.start("broker")
+    for name in ("logins", "broker", "intake", "video"):
+        containers.until_healthy(name)
+
+
+@pytest.mark.timeout(300)
 def test_a_check_fails_when_its_service_is_gone(containers: Containers) -> None:
     with connect(containers.settings("lianfang"), "owner", autocommit=True) as conn:
         for name in ("intake", "jobs"):
@@ -409,7 +452,8 @@ def test_the_broker_is_told_what_the_embedded_one_is_told(run_dir: Path) -> None
     embedded.prepare()
 
     def told(text: str) -> list[str]:
-        return [line for line in text.splitlines() if not line.startswith(("#", "listener"))]
+        own = ("#", "listener", "include_dir")
+        return [line for line in text.splitlines() if not line.startswith(own)]
 
     theirs = (embedded.folder / "mosquitto.conf").read_text(encoding="utf-8")
     ours = (FOLDER / "mosquitto.conf").read_text(encoding="utf-8")

@@ -103,6 +103,18 @@ def test_searches_are_made_by_index(explaining: tuple[Connection, list[str]], ow
     assert not wrong, "\n\n".join(wrong)
 
 
+def test_hours_are_those_that_a_clock_shows_which_is_put_forward_and_back(owner_conn: Connection) -> None:
+    """In Berlin 02:30 comes twice on the last Sunday of October, and never on that of March."""
+    cursor = owner_conn.cursor(row_factory=scalar_row)
+
+    def clock(at: str) -> int:
+        [minute] = cursor.execute("SELECT minute_of_day(%s, 'Europe/Berlin')", [at]).fetchall()
+        return int(minute)
+
+    assert [clock(f"2026-10-25T0{hour}:30Z") for hour in (0, 1, 2)] == [150, 150, 210]
+    assert [clock(f"2026-03-29T0{hour}:30Z") for hour in (0, 1)] == [90, 210]
+
+
 def test_the_api_role_sees_and_keeps_its_users_own_searches_only(
     owner_conn: Connection, api_conn: Connection
 ) -> None:

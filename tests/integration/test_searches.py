@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
+import errno
 import io
+import os
+import tempfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,9 +21,10 @@ import psycopg
 import pyogrio
 import pytest
 
-from alarms.history import search
+from alarms.history import export, search
 from api import jobs
-from tests.integration.serving import Served
+from api.routes import searches
+from tests.integration.serving import Served, wait_until
 from tests.stories import NIGHT, Intake, Seen, World, local, says
 
 HERE, THERE = "411282100201", "411224100205"
@@ -312,6 +318,25 @@ def test_a_case_is_read_against_the_searchs_purpose(
     ]
 
 
+def test_an_old_case_tells_what_the_site_had_seen_by_then(
+    past: Past, served: Served, owner_conn: psycopg.Connection[Any]
+) -> None:
+    then = NIGHT - timedelta(days=700)
+    rows = owner_conn.execute(
+        "INSERT INTO incidents (source, state, category, priority, title, site_id, opened_at, last_alarm_at,"
+        " acknowledged_at, closed_at, disposition)"
+        " SELECT 'device', 'closed', 'burglary', 3, 'old', i.site_id, t, t, t, t + interval '1 hour', 'actual'"
+        " FROM incidents i, unnest(%s::timestamptz[]) t WHERE i.id = %s RETURNING id",
+        [[then, then - timedelta(days=30), then - timedelta(days=100)], past.ids["pir-here"]],
+    ).fetchall()
+    owner_conn.commit()
+    sun = served.client(owner_conn, "sun")
+    number = asks(sun)["search"]["id"]
+    case = sun.get(f"/api/v1/searches/{number}/incidents/{rows[0][0]}").json()
+    assert case["history"]["incidents_90d"] == 1
+    assert [one["id"] for one in case["history"]["last"]] == [rows[1][0]]
+
+
 def read_back(kind: str, content: bytes, folder: Path) -> tuple[list[int], list[str | None], dict[str, str]]:
     """The ids, the villages' codes and what the file says of itself."""
     path = folder / {"csv": "f.zip"}.get(kind, f"f.{kind}")
@@ -367,7 +392,7 @@ def test_a_file_holds_exactly_what_was_found_and_says_what_it_answers(
     assert datetime.fromisoformat(about["exported_at"]) <= datetime.now(UTC)
     line = audited(owner_conn)[-1]
     assert (line["action"], line["object"], line["reason"], line["details"]) == (
-        "search.export", f"search/{number}", PURPOSE, {"format": kind, "count": 2},
+        "search.export", f"search/{number}", PURPOSE, {"format": kind, "count": 2, "timeline_entries": 2},
     )  # fmt: skip
 
 
@@ -380,6 +405,119 @@ def test_a_file_holds_what_is_there_when_it_is_made(
     file = sun.get(f"/api/v1/searches/{number}/export?format=geojson").json()
     assert file["features"][0]["properties"]["site"] == "新房"
     assert file["about"]["count"] == 4
+
+
+def test_what_was_done_is_taken_away_too(
+    past: Past, served: Served, owner_conn: psycopg.Connection[Any]
+) -> None:
+    past.close("pir-here", "false_environment", "流浪狗翻墙")
+    sun = served.client(owner_conn, "sun")
+    number = asks(sun, text="王家")["search"]["id"]
+    [feature] = sun.get(f"/api/v1/searches/{number}/export?format=geojson&language=en").json()["features"]
+    told = feature["properties"]["timeline"]
+    assert [(one["kind"], one["about"], one["text"], one["user"]) for one in told] == [
+        ("alarm", "Burglary", None, None),
+        ("note", None, "流浪狗翻墙", None),
+    ]
+    assert audited(owner_conn)[-1]["details"] == {"format": "geojson", "count": 1, "timeline_entries": 2}
+
+
+def test_too_many_lines_of_timelines_are_refused_too(
+    past: Past, served: Served, owner_conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "MOST_ENTRIES", 2)
+    sun = served.client(owner_conn, "sun")
+    number = asks(sun)["search"]["id"]
+    answer = sun.get(f"/api/v1/searches/{number}/export?format=csv")
+    assert answer.json()["type"] == "/problems/too-many-rows"
+    assert len(audited(owner_conn)) == 1, "nothing was taken away"
+
+
+def test_those_who_wait_for_a_file_keep_nobody_else_waiting(
+    past: Past, served: Served, owner_conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each thread that waited would be one less for all who acknowledge and close."""
+    monkeypatch.setattr(searches, "EXPORTING", asyncio.Semaphore(0))  # one is being made, and goes on
+    monkeypatch.setattr(searches, "EXPORT_WAIT_S", 5.0)
+    sun = served.client(owner_conn, "sun")
+    past.world.user("li", division=COUNTY, role="dispatcher")
+    li = served.client(owner_conn, "li")
+    number = asks(sun)["search"]["id"]
+    with ThreadPoolExecutor(50) as many:
+        waiting = [many.submit(sun.get, f"/api/v1/searches/{number}/export?format=csv") for _ in range(50)]
+        version = li.get(f"/api/v1/incidents/{past.ids['pir-here']}").json()["version"]
+        answer = li.post(f"/api/v1/incidents/{past.ids['pir-here']}/acknowledge", json={"version": version})
+        assert answer.status_code == 200
+        assert not any(one.done() for one in waiting)
+        answers = [one.result() for one in waiting]
+    assert {one.status_code for one in answers} == {503}
+    assert answers[0].json()["type"] == "/problems/busy"
+
+
+def test_many_slow_searches_leave_room_for_those_who_answer_alarms(
+    past: Past, served: Served, owner_conn: psycopg.Connection[Any]
+) -> None:
+    sun = served.client(owner_conn, "sun")
+    past.world.user("li", division=COUNTY, role="dispatcher")
+    li = served.client(owner_conn, "li")
+    owner_conn.execute("LOCK TABLE searches")  # so that each takes as long as we like
+    with ThreadPoolExecutor(12) as many:
+        waiting = [many.submit(asks, sun) for _ in range(12)]
+        at_it = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'searches'::regclass"
+        wait_until(lambda: owner_conn.execute(at_it).fetchone() == (3,), what="three of them to look")
+        assert li.get("/api/v1/incidents").status_code == 200
+        assert not any(one.done() for one in waiting)
+        owner_conn.rollback()
+        assert len({one.result()["search"]["id"] for one in waiting}) == 12
+
+
+def test_a_file_that_cannot_be_made_leaves_its_line_and_nothing_else(
+    past: Past,
+    served: Served,
+    owner_conn: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """The line comes first: no file without its line, rather a line without its file."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sun = served.client(owner_conn, "sun")
+    number = asks(sun)["search"]["id"]
+
+    def full(_kind: str, path: Path, *_: object) -> None:
+        path.write_bytes(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "write", full)
+        answer = sun.get(f"/api/v1/searches/{number}/export?format=csv")
+    assert (answer.status_code, answer.json()["type"]) == (500, "/problems/fault")
+    assert str(tmp_path) not in answer.text
+    assert audited(owner_conn)[-1]["action"] == "search.export"
+    assert list(tmp_path.iterdir()) == []
+    assert sun.get(f"/api/v1/searches/{number}/export?format=csv").status_code == 200
+
+
+def test_what_a_killed_export_left_is_removed_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, made, other = (tmp_path / f"{name}-1" for name in ("lianfang-export", "lianfang-export-2", "other"))
+    for folder in (left, made, other):
+        folder.mkdir()
+        (folder / "cases").write_bytes(b"{}")
+    long_ago = datetime.now(UTC) - timedelta(hours=2)
+    for folder in (left, other):
+        os.utime(folder, (long_ago.timestamp(), long_ago.timestamp()))
+    searches.forget_leftovers(datetime.now(UTC))
+    assert sorted(tmp_path.iterdir()) == sorted([made, other])
+
+
+def test_a_server_without_room_for_files_starts_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", list)
+    with pytest.raises(FileNotFoundError):
+        tempfile.gettempdir()
+    searches.forget_leftovers(datetime.now(UTC))
 
 
 def test_too_much_for_a_file_is_refused_and_not_cut_off(

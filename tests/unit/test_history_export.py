@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
+import re
 import sqlite3
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -22,7 +25,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alarms.history import export, table
+from alarms.history import export, table, words
 from alarms.history.export import About
 
 NAMES = {"411282000000": "灵宝市", "411282100201": "孟村村民委员会"}
@@ -51,6 +54,25 @@ DOCUMENT: dict[str, Any] = {
     "on_scene_at": None, "resolved_at": None, "closed_at": "2026-03-02T19:10:00.5+00:00",
     "disposition": "actual", "reopened_count": 0,
 }  # fmt: skip
+ENTRIES: list[dict[str, Any]] = [
+    {"at": "2026-03-02T18:10:00+00:00", "kind": "alarm", "text": "", "user": None, "handler": None,
+     "details": {"event": "130", "category": "burglary", "device_id": 5}},
+    {"at": "2026-03-02T18:12:00+00:00", "kind": "handed_over", "text": "", "user": "李接警", "handler": "王巡逻",
+     "details": {"before": None, "after": 3}},
+    {"at": "2026-03-02T18:40:00+00:00", "kind": "verified", "text": "院里有人", "user": "王巡逻", "handler": None,
+     "details": {"before": 0, "after": 3}},
+    {"at": "2026-03-02T18:50:00+00:00", "kind": "note", "text": "=HYPERLINK(\"x\")", "user": "@li", "handler": None,
+     "details": {}},
+    {"at": "2026-03-02T19:10:00.5+00:00", "kind": "closed", "text": "411282100201", "user": "李接警", "handler": None,
+     "details": {"disposition": "actual"}},
+]  # fmt: skip
+TOLD = [
+    ("alarm", "新警报", "入侵报警", None, None),
+    ("handed_over", "移交", "王巡逻", None, "李接警"),
+    ("verified", "核实", "核实等级3", "院里有人", "王巡逻"),
+    ("note", "备注", None, '=HYPERLINK("x")', "@li"),
+    ("closed", "结案", "属实", "411282100201", "李接警"),
+]
 ABOUT = About(
     installation="三门峡市",
     search_id=12,
@@ -61,16 +83,19 @@ ABOUT = About(
     exported_at=datetime(2026, 3, 4, 2, tzinfo=UTC),
     user="赵侦查 (zhao)",
     count=2,
+    entries=5,
     zone=ZoneInfo("Asia/Shanghai"),
 )
 
 
-def rows(*documents: dict[str, Any]) -> list[list[table.Value]]:
-    return [table.row(one, NAMES, "zh") for one in documents]
+def written(
+    kind: export.Format, path: Path, *documents: dict[str, Any], told: list[dict[str, Any]] | None = None
+) -> Path:
+    def cases() -> Iterator[table.Case]:
+        for one in documents:
+            yield table.case({"incident": one, "entries": told or []}, NAMES, "zh")
 
-
-def written(kind: export.Format, path: Path, *documents: dict[str, Any]) -> Path:
-    export.write(kind, path, iter(rows(*documents)), ABOUT)
+    export.write(kind, path, cases, ABOUT)
     return path
 
 
@@ -174,7 +199,7 @@ def test_a_geopackage_has_the_layer_its_fields_its_crs_and_what_it_answers(tmp_p
     with closing(sqlite3.connect(path)) as file:
         [(version,)] = file.execute("PRAGMA user_version")
     assert version == 10_300, "GDAL 3.6, which Debian 12 has, warns of what is newer"
-    assert dict(pyogrio.list_layers(path)) == {"incidents": "Point", "about": None}
+    assert dict(pyogrio.list_layers(path)) == {"incidents": "Point", "timeline": None, "about": None}
     info = pyogrio.read_info(path, layer="incidents")
     assert (info["crs"], info["features"]) == ("EPSG:4326", 2)
     types = dict(zip(info["fields"], info["dtypes"], strict=True))
@@ -192,7 +217,7 @@ def test_a_geopackage_has_the_layer_its_fields_its_crs_and_what_it_answers(tmp_p
 def test_geojson_says_what_it_answers_at_the_top(tmp_path: Path) -> None:
     placeless = DOCUMENT | {"id": 6, "position": None}
     found = orjson.loads(written("geojson", tmp_path / "f.geojson", DOCUMENT, placeless).read_bytes())
-    assert found["about"] == dict(ABOUT.lines()) | {"query": ABOUT.query, "count": 2}
+    assert found["about"] == dict(ABOUT.lines()) | {"query": ABOUT.query, "count": 2, "timeline_entries": 5}
     first, second = found["features"]
     assert first["geometry"] == {"type": "Point", "coordinates": [111.105, 34.705]}
     assert first["properties"]["county"] == "411282000000"
@@ -213,10 +238,28 @@ def test_a_file_without_rows_is_whole(tmp_path: Path, kind: export.Format) -> No
             assert openpyxl.load_workbook(path)["incidents"].max_row == 1
 
 
+@pytest.mark.parametrize("kind", list(export.MEDIA_TYPES))
+def test_what_is_interrupted_leaves_nothing_outside_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: export.Format
+) -> None:
+    system, own = tmp_path / "system", tmp_path / "own"
+    system.mkdir()
+    own.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(system))
+
+    def cases() -> Iterator[table.Case]:
+        yield table.case({"incident": DOCUMENT, "entries": ENTRIES}, NAMES, "zh")
+        raise OSError(errno.EIO, "the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        export.write(kind, own / f"f.{export.SUFFIXES[kind]}", cases, ABOUT)
+    assert list(system.iterdir()) == []
+
+
 def test_a_question_of_many_points_is_whole_in_a_spreadsheet(tmp_path: Path) -> None:
     ring = [[111 + n / 1e7, 34 + n / 1e7] for n in range(2000)]
     about = replace(ABOUT, query={"area": {"type": "Polygon", "coordinates": [ring]}})
-    export.write("xlsx", tmp_path / "f.xlsx", iter([]), about)
+    export.write("xlsx", tmp_path / "f.xlsx", list, about)
     lines = list(openpyxl.load_workbook(tmp_path / "f.xlsx")["about"].iter_rows(values_only=True))
     assert orjson.loads("".join(str(text) for name, text in lines if name == "query")) == about.query
 
@@ -237,3 +280,73 @@ def test_what_tables_say_of_themselves_is_harmless_too(tmp_path: Path) -> None:
     cells = [cell for cell in xlsx_cells(written("xlsx", tmp_path / "f.xlsx"), "about") if cell.column == 2]
     assert [cell.value for cell in cells] == [text for _, text in ABOUT.lines()]
     assert {cell.data_type for cell in cells} == {"s"}
+
+
+def read_timeline(kind: str, path: Path) -> list[dict[str, Any]]:
+    """The rows of the timeline, by column."""
+    match kind:
+        case "geojson":
+            features = orjson.loads(path.read_bytes())["features"]
+            return [
+                {"incident": one["id"]} | row for one in features for row in one["properties"]["timeline"]
+            ]
+        case "gpkg":
+            frame = pyogrio.read_dataframe(path, layer="timeline", read_geometry=False)
+            return [
+                {name: None if cell != cell else cell for name, cell in one.items()}
+                for one in frame.to_dict("records")
+            ]
+        case "csv":
+            head, *lines = read_csv(path, "timeline.csv")
+            return [
+                dict(zip(head, (cell or None for cell in line), strict=True)) | {"incident": int(line[0])}
+                for line in lines
+            ]
+        case _:
+            head, *lines = openpyxl.load_workbook(path)["timeline"].iter_rows(values_only=True)
+            return [dict(zip(head, line, strict=True)) for line in lines]
+
+
+@pytest.mark.parametrize("kind", list(export.MEDIA_TYPES))
+def test_what_was_done_is_in_every_file_a_row_for_each_line(tmp_path: Path, kind: export.Format) -> None:
+    path = written(
+        kind, tmp_path / f"f.{export.SUFFIXES[kind]}", DOCUMENT | {"id": 6}, DOCUMENT, told=ENTRIES
+    )
+    found = read_timeline(kind, path)
+    mark = "'" if kind == "csv" else ""
+    told = [tuple(mark + cell if cell and cell[0] in "=@" else cell for cell in one) for one in TOLD]
+    assert [
+        (one["kind"], one["kind_name"], one["about"], one["text"], one["user"]) for one in found
+    ] == told * 2
+    assert [one["incident"] for one in found] == [6] * 5 + [7] * 5
+    shown = {
+        "gpkg": "2026-03-02 18:10:00+00:00",
+        "xlsx": "2026-03-03 02:10:00",
+    }.get(kind, "2026-03-03T02:10:00+08:00")
+    assert str(found[0]["at"]) == shown
+
+
+def test_what_people_wrote_is_harmless_and_digits_stay_text(tmp_path: Path) -> None:
+    cells = list(xlsx_cells(written("xlsx", tmp_path / "f.xlsx", DOCUMENT, told=ENTRIES), "timeline"))
+    assert {cell.data_type for cell in cells} <= {"s", "n", "d", "inlineStr"}, "no formula, no error"
+    of = {cell.value: cell for cell in cells}
+    assert of["411282100201"].number_format == "@"
+    assert of['=HYPERLINK("x")'].quotePrefix
+    written("csv", tmp_path / "f.zip", DOCUMENT, told=ENTRIES)
+    types = dict(
+        zip(
+            *(
+                pyogrio.read_info(f"/vsizip/{tmp_path}/f.zip/timeline.csv")[key]
+                for key in ("fields", "dtypes")
+            ),
+            strict=True,
+        )
+    )
+    assert (types["incident"], types["text"]) == ("int64", "object")
+
+
+def test_every_kind_of_line_that_the_database_takes_has_words() -> None:
+    text = (Path(export.__file__).parents[2] / "api/database/migrations/0004_journey.sql").read_text("utf-8")
+    [kinds] = re.findall(r"kind +text NOT NULL CHECK \(kind IN \(([^)]*'called'[^)]*)\)", text)
+    for said in words.ENTRIES.values():
+        assert list(said) == re.findall(r"'(\w+)'", kinds)

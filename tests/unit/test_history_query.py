@@ -71,6 +71,10 @@ WRONG_AREAS: list[tuple[str, Any]] = [
     ("flat", {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [2, 2], [0, 0]]]}),
     ("off the earth", {"type": "Polygon", "coordinates": [[[0, 0], [0, 91], [1, 1], [0, 0]]]}),
     ("not a number", {"type": "Polygon", "coordinates": [[[0, 0], [0, float("nan")], [1, 1], [0, 0]]]}),
+    (
+        "over the antimeridian",
+        {"type": "Polygon", "coordinates": [[[179, 0], [-179, 0], [-179, 1], [179, 1], [179, 0]]]},
+    ),
     ("true", {"type": "Polygon", "coordinates": [[[0, 0], [0, True], [1, 1], [0, 0]]]}),
     ("heights", {"type": "Polygon", "coordinates": [[[*point, 5] for point in SQUARE]]}),
     ("words", {"type": "Polygon", "coordinates": "here"}),
@@ -85,6 +89,11 @@ def test_what_is_no_area_is_refused_with_what_would_be_right(geometry: dict[str,
         query.area(geometry)
     assert caught.value.where == "area"
     assert caught.value.right
+
+
+def test_an_area_may_be_drawn_either_way_round() -> None:
+    for ring in (SQUARE, SQUARE[::-1]):
+        assert query.area({"type": "Polygon", "coordinates": [ring]}).area == pytest.approx(0.25)
 
 
 def test_an_area_may_have_several_parts_and_holes() -> None:

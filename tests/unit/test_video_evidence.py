@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +14,17 @@ import cv2
 import numpy as np
 import pytest
 
+from video import evidence
 from video.evidence import EvidenceError, Shelf
 from video.snapshot import jpeg
 
 NOW = datetime(2026, 3, 3, 2, 10, tzinfo=UTC)
 PIXELS = np.full((48, 64, 3), (200, 30, 90), np.uint8)
+
+
+def nobody(_digests: list[str]) -> list[str]:
+    """Nobody remembers any of them."""
+    return []
 
 
 def test_a_picture_holds_its_own_record_and_is_still_a_picture() -> None:
@@ -42,6 +49,14 @@ def test_it_is_kept_under_its_digest_for_nobody_else(tmp_path: Path) -> None:
     assert [file for file in path.parent.iterdir() if file != path] == [], "nothing half-written stays"
     assert shelf.read(digest) == b"bytes"
     assert shelf.keep(b"bytes", NOW, 64, 48) == picture, "the same again is the same"
+
+
+def test_a_full_disk_is_left_to_the_alarms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Shelf(tmp_path)
+    monkeypatch.setattr(evidence, "LEFT_FREE_BYTES", shutil.disk_usage(tmp_path).total)
+    with pytest.raises(EvidenceError, match="of the disk are free"):
+        shelf.keep(b"bytes", NOW, 64, 48)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_was_changed_or_is_missing_is_not_shown(tmp_path: Path) -> None:
@@ -69,5 +84,16 @@ def test_what_nobody_remembers_is_swept_when_it_is_old(tmp_path: Path) -> None:
     half.touch()
     for path in (shelf.path(old.sha256), half):
         os.utime(path, (0, 0))
-    assert shelf.remove_older(3600) == 2
+    assert shelf.remove_older(3600, lambda digests: [one for one in digests if one == old.sha256]) == 1
+    assert shelf.read(old.sha256) == b"old", "somebody does: a clock was wrong"
+    half.touch()
+    os.utime(half, (0, 0))
+    (folder := tmp_path / "00" / "00" / "stuck.jpg").mkdir(parents=True)
+    os.utime(folder, (0, 0))
+    with pytest.raises(IsADirectoryError):
+        shelf.remove_older(3600, nobody)
+    assert not half.exists()
+    assert not shelf.path(old.sha256).exists(), "one that does not go keeps no other"
+    folder.rmdir()
+    assert shelf.remove_older(3600, nobody) == 0
     assert shelf.read(new.sha256) == b"new"

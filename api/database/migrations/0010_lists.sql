@@ -32,6 +32,17 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT coalesce(t.county, code), t.township, t.village FROM tiers_of(code) t
 $$;
 
+-- Whether what has these columns lies in the division of list_tiers; no division: anything does. (Inlined, and its CASE
+-- folded: what is left is one column = a constant, which leads to that column's index.)
+CREATE FUNCTION lies_in(county text, township text, village text, in_county text, in_township text, in_village text)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN in_village IS NOT NULL THEN village = in_village
+                WHEN in_township IS NOT NULL THEN township = in_township
+                WHEN in_county IS NOT NULL THEN county = in_county
+                ELSE true END
+$$;
+
 -- (force_custom_plan: filters that were not given, and the scope of who may see everything, fold away, so that each
 -- combination gets its own index. = ANY (ARRAY(SELECT ...)): few rows, found first and by an index of their own.)
 CREATE FUNCTION list_sites(box geometry, division text, kinds text[], q text, retired boolean, after_id bigint, most bigint)
@@ -48,9 +59,7 @@ BEGIN
     SELECT s.id FROM sites s
      WHERE (everything OR scope_keys(s.county, s.township, s.village, s.organisation_id) && keys)
        AND (box IS NULL OR s.position && box)
-       AND (inside.village IS NULL OR s.village = inside.village)
-       AND (inside.village IS NOT NULL OR inside.township IS NULL OR s.township = inside.township)
-       AND (inside.township IS NOT NULL OR inside.county IS NULL OR s.county = inside.county)
+       AND lies_in(s.county, s.township, s.village, inside.county, inside.township, inside.village)
        AND (kinds IS NULL OR s.kind = ANY (kinds))
        AND (pattern IS NULL OR (s.name || ' ' || s.address) ILIKE pattern)
        AND (retired IS NULL OR (s.retired_at IS NOT NULL) = retired)
@@ -76,9 +85,7 @@ BEGIN
                                              UNION ALL
                                              SELECT o.id FROM sites s JOIN devices o ON o.site_id = s.id
                                               WHERE s.position && box AND o.position IS NULL)))
-       AND (inside.village IS NULL OR d.village = inside.village)
-       AND (inside.village IS NOT NULL OR inside.township IS NULL OR d.township = inside.township)
-       AND (inside.township IS NOT NULL OR inside.county IS NULL OR d.county = inside.county)
+       AND lies_in(d.county, d.township, d.village, inside.county, inside.township, inside.village)
        AND (kinds IS NULL OR d.kind = ANY (kinds))
        AND (statuses IS NULL OR d.status = ANY (statuses))
        AND (pattern IS NULL OR (d.device_id || ' ' || d.name) ILIKE pattern)
@@ -103,9 +110,7 @@ BEGIN
     SELECT i.id FROM incidents i
      WHERE (everything OR scope_keys(i.county, i.township, i.village, i.organisation_id) && keys)
        AND (box IS NULL OR i.position && box)
-       AND (inside.village IS NULL OR i.village = inside.village)
-       AND (inside.village IS NOT NULL OR inside.township IS NULL OR i.township = inside.township)
-       AND (inside.township IS NOT NULL OR inside.county IS NULL OR i.county = inside.county)
+       AND lies_in(i.county, i.township, i.village, inside.county, inside.township, inside.village)
        AND (since IS NULL OR i.opened_at >= since)
        AND (until IS NULL OR i.opened_at < until)
        AND (categories IS NULL OR i.category = ANY (categories))
@@ -141,9 +146,7 @@ BEGIN
         -- Where there are many incidents the newest alarms soon fill a page, and only the scope decides.
         incidents_here := ARRAY(
             SELECT i.id FROM incidents i
-             WHERE (inside.village IS NULL OR i.village = inside.village)
-               AND (inside.village IS NOT NULL OR inside.township IS NULL OR i.township = inside.township)
-               AND (inside.township IS NOT NULL OR i.county = inside.county)
+             WHERE lies_in(i.county, i.township, i.village, inside.county, inside.township, inside.village)
              LIMIT 10000);
         IF cardinality(incidents_here) = 10000 THEN
             SELECT NULL AS county, NULL AS township, NULL AS village INTO inside;
@@ -151,9 +154,8 @@ BEGIN
             rings_elsewhere := ARRAY(
                 SELECT o.id FROM alarms o
                  WHERE o.incident_id = ANY (incidents_here)
-                   AND coalesce(CASE WHEN inside.village IS NOT NULL THEN o.village <> inside.village
-                                     WHEN inside.township IS NOT NULL THEN o.township <> inside.township
-                                     ELSE o.county <> inside.county END, true));
+                   AND lies_in(o.county, o.township, o.village, inside.county, inside.township, inside.village)
+                       IS NOT TRUE);
         END IF;
     END IF;
     RETURN QUERY
@@ -162,10 +164,7 @@ BEGIN
             OR (SELECT scope_keys(i.county, i.township, i.village, i.organisation_id) && keys
                   FROM incidents i WHERE i.id = a.incident_id))             -- who sees an incident sees its alarms
        AND (box IS NULL OR a.position && box)
-       AND (inside.village IS NULL OR a.village = inside.village OR a.id = ANY (rings_elsewhere))
-       AND (inside.village IS NOT NULL OR inside.township IS NULL OR a.township = inside.township
-            OR a.id = ANY (rings_elsewhere))
-       AND (inside.township IS NOT NULL OR inside.county IS NULL OR a.county = inside.county
+       AND (lies_in(a.county, a.township, a.village, inside.county, inside.township, inside.village)
             OR a.id = ANY (rings_elsewhere))
        AND (since IS NULL OR a.opened_at >= since)
        AND (until IS NULL OR a.opened_at < until)

@@ -30,6 +30,10 @@ CREATE TABLE cameras (
 );
 CREATE INDEX cameras_sector ON cameras USING gist (sector);
 
+-- What is said of a stream holds as long as somebody reads it.
+CREATE FUNCTION stream_state(told text, leased_until timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT CASE WHEN leased_until > now() THEN told ELSE 'unknown' END $$;
+
 -- The sector follows whatever it is made of: the camera's own figures, its place, its site's place.
 CREATE FUNCTION camera_sector(of_device bigint, bearing_deg double precision, view_angle_deg double precision,
                               range_m double precision) RETURNS geometry
@@ -85,15 +89,31 @@ CREATE TABLE evidence (
     bytes        bigint NOT NULL CHECK (bytes > 0),
     width_px     integer NOT NULL,
     height_px    integer NOT NULL,
-    taken_at     timestamptz NOT NULL,
+    taken_at     timestamptz NOT NULL,                            -- by the worker's clock, which may be wrong
+    stored_at    timestamptz NOT NULL DEFAULT now(),              -- by the database's: what is kept counts from here
     device_id    bigint NOT NULL REFERENCES devices (id),
     message_id   text NOT NULL,                                   -- of the signal that tells of it
     alarm_id     bigint REFERENCES alarms (id),                   -- NULL: the signal raised none, or has not arrived
     delete_after timestamptz NOT NULL,
     UNIQUE (device_id, message_id)
 );
+
+-- The intake sets the alarm when it stores the signal. Where the worker could not write the row before (the database was
+-- away from it), the signal is there already.
+CREATE FUNCTION evidence_belongs() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM message_ids m WHERE m.device_id = NEW.device_id AND m.message_id = NEW.message_id) THEN
+        SELECT s.alarm_id INTO NEW.alarm_id FROM signals s
+         WHERE s.device_id = NEW.device_id AND s.message_id = NEW.message_id AND s.alarm_id IS NOT NULL
+           AND s.received_at > now() - interval '1 day';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER evidence_belongs BEFORE INSERT ON evidence FOR EACH ROW EXECUTE FUNCTION evidence_belongs();
+
 CREATE INDEX evidence_alarm ON evidence (alarm_id) WHERE alarm_id IS NOT NULL;
-CREATE INDEX evidence_taken ON evidence (taken_at);
+CREATE INDEX evidence_stored ON evidence (stored_at);
 
 -- Who may see what. A picture is seen by who may see the incident that it belongs to.
 DO $$
@@ -113,8 +133,8 @@ CREATE POLICY api_scope ON evidence TO lianfang_api
 CREATE POLICY intake_all ON evidence TO lianfang_intake USING (true) WITH CHECK (true);
 CREATE POLICY video_cameras ON devices FOR SELECT TO lianfang_video USING (kind = 'camera');
 
-GRANT SELECT (device_id, has_stream, bearing_deg, view_angle_deg, range_m, sector, state, state_at, fault)
-    ON cameras TO lianfang_api;
+GRANT SELECT (device_id, has_stream, bearing_deg, view_angle_deg, range_m, sector, state, state_at, fault,
+              leased_until) ON cameras TO lianfang_api;
 GRANT INSERT (device_id, stream_url, bearing_deg, view_angle_deg, range_m) ON cameras TO lianfang_api;
 GRANT UPDATE (stream_url, bearing_deg, view_angle_deg, range_m) ON cameras TO lianfang_api;
 GRANT SELECT (sha256, kind, bytes, width_px, height_px, taken_at, device_id, alarm_id) ON evidence TO lianfang_api;

@@ -33,6 +33,8 @@ $$;
 -- Incidents, newest first, from before (before_at, before_id): like list_incidents (0010_lists.sql), whose reasons hold
 -- here too, with all that an investigator asks for. Minutes: from the first up to but without the last; where the last is
 -- not after the first, over midnight.
+-- (Measured with a million incidents, 2 cores: most questions 1 to 100 ms; hours of the day 0.6 s for the whole city; a
+-- word of one or two characters 0.3 to 0.8 s, 1.9 s where it stands in every title.)
 CREATE FUNCTION search_incidents(area geometry, division text, since timestamptz, until timestamptz, zone text,
                                  from_minute integer, to_minute integer, categories text[], dispositions text[],
                                  priorities smallint[], states text[], q text, only_id bigint,
@@ -50,9 +52,7 @@ BEGIN
     SELECT i.id FROM incidents i
      WHERE (everything OR scope_keys(i.county, i.township, i.village, i.organisation_id) && keys)
        AND (area IS NULL OR ST_Intersects(i.position, area))
-       AND (inside.village IS NULL OR i.village = inside.village)
-       AND (inside.village IS NOT NULL OR inside.township IS NULL OR i.township = inside.township)
-       AND (inside.township IS NOT NULL OR inside.county IS NULL OR i.county = inside.county)
+       AND lies_in(i.county, i.township, i.village, inside.county, inside.township, inside.village)
        AND (since IS NULL OR i.opened_at >= since)
        AND (until IS NULL OR i.opened_at < until)
        AND (from_minute IS NULL

@@ -82,6 +82,7 @@ const PLAIN_WORDS = {
   unreachable: 'problem.unreachable',
   '/problems/too-many-rows': 'problem.too_many_rows',
   '/problems/took-too-long': 'problem.took_too_long',
+  '/problems/busy': 'problem.busy',
   '/problems/wrong-state': 'problem.wrong_state',
   '/problems/changed-meanwhile': 'problem.changed_meanwhile',
 } as Record<string, Parameters<typeof t>[0] | undefined>;

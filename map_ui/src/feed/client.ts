@@ -40,15 +40,55 @@ export function openFeed(key: string, receive: (message: ToTab) => void, kind = 
   };
 }
 
+/** A hub pings every 5 s, from a worker whose timers are not slowed: after this long its process is gone. */
+const HUB_SILENCE_MS = 20_000;
+const LOOK_MS = 2000;
+
 type Opener = (key: string, receive: (message: ToTab) => void) => Feed;
 
 const OPENERS: Record<FeedKind, Opener> = {
   'shared-worker': (key, receive) => {
-    const worker = new SharedWorker(workerUrl, { type: 'module', name: `lianfang-${key}` });
-    worker.port.onmessage = (event: MessageEvent<ToTab>) => receive(event.data);
+    let port: MessagePort;
+    let heardAt = 0;
+    let doubted = false;
+    let lostSince: number | null = null;
+    let offsetMs = 0;
+    const send = (message: FromTab) => port.postMessage(message);
+    const connect = () => {
+      port = new SharedWorker(workerUrl, { type: 'module', name: `lianfang-${key}` }).port;
+      heardAt = performance.now();
+      port.onmessage = ({ data }: MessageEvent<ToTab>) => {
+        heardAt = performance.now();
+        doubted = false;
+        lostSince = null;
+        if (data.type === 'link') offsetMs = data.offsetMs;
+        receive(data);
+      };
+    };
+    // A worker dies with the process that runs it, and no event says so: the screen would stay as it is, and "live".
+    const look = () => {
+      const silentMs = performance.now() - heardAt;
+      if (silentMs < HUB_SILENCE_MS) return;
+      if (!doubted) {
+        doubted = true; // a tab that was frozen reads what waits for it before the next look
+        return;
+      }
+      doubted = false;
+      lostSince ??= Date.now() - silentMs;
+      receive({ type: 'link', link: { kind: 'lost', since: lostSince }, offsetMs });
+      send({ type: 'bye' });
+      port.close();
+      connect();
+      receive({ type: 'hub' });
+    };
+    connect();
+    const timer = setInterval(look, LOOK_MS);
     return {
-      send: (message) => worker.port.postMessage(message),
-      close: () => worker.port.close(),
+      send,
+      close: () => {
+        clearInterval(timer);
+        port.close();
+      },
     };
   },
 
@@ -90,7 +130,7 @@ const OPENERS: Record<FeedKind, Opener> = {
         hub?.stop();
         if (release) release();
         else waiting.abort();
-        channel.close();
+        queueMicrotask(() => channel.close()); // what the hub is just saying to the others still goes out
       },
     };
   },

@@ -6,7 +6,7 @@ import { applyChanges, EMPTY_STATE, fromSnapshot, type LiveState } from '../mode
 import type { Change } from '../model/documents.ts';
 import { FeedConnection } from './connection.ts';
 import { isUnacknowledged } from '../model/queue.ts';
-import type { FromTab, ToTab } from './protocol.ts';
+import type { FromTab, Link, ToTab } from './protocol.ts';
 
 /** Below that an incident may wait half a second. */
 const URGENT_TO = 3;
@@ -29,7 +29,8 @@ export class FeedHub {
   #speaker: string | null = null;
   readonly #pings: ReturnType<typeof setInterval>;
 
-  constructor(connection?: (events: ConstructorParameters<typeof FeedConnection>[0]) => FeedConnection) {
+  /** `ended` is called when it is of no use any more: it was stopped, or its session is over. */
+  constructor(private readonly ended: () => void = () => {}) {
     const events = {
       snapshot: (snapshot: Parameters<typeof fromSnapshot>[0], again: boolean) => {
         this.#state = fromSnapshot(snapshot);
@@ -40,11 +41,15 @@ export class FeedHub {
         this.#state = applyChanges(this.#state, changes).state;
         this.#sendAll({ type: 'changes', changes: [...changes] });
       },
-      link: () => this.#sendAll(this.#linkMessage()),
+      link: (link: Link) => {
+        this.#sendAll(this.#linkMessage());
+        // Left running, it would tell whoever signs in next in this browser that the session is over.
+        if (link.kind === 'signed_out' || link.kind === 'not_permitted') this.stop();
+      },
       urgent: (change: Change) => isUrgent(change, this.#state),
       back: (since: number, at: number) => this.#sendAll({ type: 'back', since, at }),
     };
-    this.#connection = connection ? connection(events) : new FeedConnection(events);
+    this.#connection = new FeedConnection(events);
     this.#connection.start();
     this.#pings = setInterval(() => this.#ping(), PING_MS);
   }
@@ -53,6 +58,7 @@ export class FeedHub {
   receive(id: string, message: FromTab, send: (message: ToTab) => void): void {
     const tab = this.#tabs.get(id);
     if (tab) tab.missed = 0;
+    else if (!['hello', 'bye', 'stop'].includes(message.type)) send({ type: 'hub' });
     switch (message.type) {
       case 'hello':
         this.#tabs.set(id, { send, canSound: message.canSound, missed: 0 });
@@ -82,6 +88,7 @@ export class FeedHub {
   stop(): void {
     clearInterval(this.#pings);
     this.#connection.stop();
+    this.ended();
   }
 
   #linkMessage(): ToTab {

@@ -42,7 +42,9 @@ export class LiveStore {
   readonly lastOpenedAt = new Observable<string | null>(null);
   offsetMs = 0;
   #backAt = 0;
-  #wasLost = false;
+  #lostSince: number | null = null;
+  /** The hub had given this tab up: changes may have passed it by. */
+  #passedBy = false;
 
   get state(): LiveState {
     return this.batch.value.state;
@@ -69,16 +71,23 @@ export class LiveStore {
         return null;
       }
       case 'link':
+        // Another hub's first word; until it has the line, this tab is without one and keeps what it knows of the clock.
+        if (message.link.kind === 'connecting' && this.ready.value) return null;
         this.offsetMs = message.offsetMs;
         if (message.link.kind === 'lost') {
-          this.#wasLost = true;
+          this.#lostSince ??= message.link.since;
           this.back.set(null);
+        }
+        // Of a line that was lost between the hub and this tab alone, the hub says no "back".
+        if (message.link.kind === 'live' && this.#lostSince !== null) {
+          this.back.set({ since: this.#lostSince });
+          this.#lostSince = null;
         }
         this.link.set(message.link);
         return null;
       case 'back':
         this.#backAt = message.at;
-        this.#wasLost = false;
+        this.#lostSince = null;
         this.back.set({ since: message.since });
         return null;
       case 'speaker':
@@ -87,6 +96,7 @@ export class LiveStore {
       case 'ping':
         return 'pong';
       case 'hub':
+        this.#passedBy = this.ready.value;
         return 'hello';
     }
   }
@@ -107,9 +117,14 @@ export class LiveStore {
   #replace(state: LiveState, again: boolean): void {
     const first = !this.ready.value;
     const diff = diffStates(this.state, state);
-    if (!first && (again || this.#wasLost || this.back.value)) {
-      this.#mark([...diff.incidents.added, ...diff.incidents.updated].map((incident) => incident.id));
+    if (!first && (again || this.#passedBy || this.#lostSince !== null || this.back.value)) {
+      const missed = [...diff.incidents.added, ...diff.incidents.updated].map((incident) => incident.id);
+      this.#mark(missed);
+      if (missed.length > 0 && this.link.value.kind === 'live' && !this.back.value) {
+        this.back.set({ since: Date.now() });
+      }
     }
+    this.#passedBy = false;
     this.#publish(state, diff, first);
     this.ready.set(true);
   }

@@ -3,7 +3,12 @@ import type { Change, Snapshot } from '../model/documents.ts';
 
 /** How live the picture is. Times are of this computer's clock, in ms. */
 export type Link =
-  { kind: 'connecting' } | { kind: 'live' } | { kind: 'lost'; since: number } | { kind: 'signed_out' };
+  | { kind: 'connecting' }
+  | { kind: 'live' }
+  | { kind: 'lost'; since: number }
+  // These two are the end of it: nobody is signed in any more, or who is may no longer see incidents.
+  | { kind: 'signed_out' }
+  | { kind: 'not_permitted' };
 
 export type ToTab =
   | { type: 'snapshot'; snapshot: Snapshot; again: boolean }
@@ -14,7 +19,7 @@ export type ToTab =
   /** Which tab sounds the alarms: this one, another one, or none. */
   | { type: 'speaker'; you: boolean; anyone: boolean }
   | { type: 'ping' }
-  /** A new hub took over (only without shared workers): say hello again. */
+  /** The hub does not know this tab: it is a new one, or gave up a tab that did not answer for long. Say hello again. */
   | { type: 'hub' };
 
 export type FromTab =

@@ -4,7 +4,7 @@ import type { FromTab, ToTab } from './protocol.ts';
 
 declare const self: SharedWorkerGlobalScope;
 
-const hub = new FeedHub();
+const hub = new FeedHub(() => self.close());
 let tabs = 0;
 
 self.onconnect = (event) => {
@@ -14,6 +14,5 @@ self.onconnect = (event) => {
   const id = `port-${tabs}`;
   port.onmessage = (message: MessageEvent<FromTab>) => {
     hub.receive(id, message.data, (answer: ToTab) => port.postMessage(answer));
-    if (message.data.type === 'stop') self.close();
   };
 };

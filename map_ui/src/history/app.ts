@@ -6,7 +6,7 @@ import { suggestLocale } from '../i18n/i18n.ts';
 import type { IncidentDetail, LonLat, Session } from '../model/documents.ts';
 import { Observable } from '../model/observable.ts';
 import { Places } from '../model/places.ts';
-import { type Found, foundIncident, moreOf, openSearch } from './endpoints.ts';
+import { type Found, foundIncident, moreOf, openSearch, serverNow } from './endpoints.ts';
 import { closesWell, crosses } from './polygon.ts';
 import { type Asked, queryOf } from './query.ts';
 
@@ -22,6 +22,8 @@ export class HistoryApp extends App {
   readonly problem = new Observable<string | null>(null);
   readonly opened = new Observable<IncidentDetail | null>(null);
   readonly caseProblem = new Observable<string | null>(null);
+  /** The past has no today: every time is told with its date and its year. */
+  override readonly now = new Observable(0);
   /** Asks the map to take its view as the area; the map listens. */
   readonly viewWanted = new Observable(0);
 
@@ -44,7 +46,8 @@ export class HistoryApp extends App {
     this.problem.set(null);
     this.close();
     try {
-      this.found.set(await openSearch(asked.purpose.trim(), queryOf(asked, Date.now(), this.clock.timeZone)));
+      const query = queryOf(asked, await serverNow(), this.clock.timeZone);
+      this.found.set(await openSearch(asked.purpose.trim(), query));
     } catch (problem) {
       this.found.set(null);
       this.problem.set(this.told(problem));

@@ -5,6 +5,7 @@ import type { Incident, IncidentDetail, LonLat } from '../model/documents.ts';
 const SEARCHES = '/api/v1/searches';
 /** A file of 100,000 rows takes a while to make. */
 const EXPORT_TIMEOUT_MS = 180_000;
+const CLOCK_TIMEOUT_MS = 20_000;
 
 export const FORMATS = ['xlsx', 'csv', 'geojson', 'gpkg'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -58,18 +59,32 @@ export async function exported(
   format: Format,
   language: string,
 ): Promise<{ name: string; file: Blob }> {
+  const path = `${SEARCHES}/${search}/export?format=${format}&language=${language}`;
+  const response = await answerOf(path, EXPORT_TIMEOUT_MS);
+  const name = /filename="([^"]+)"/u.exec(response.headers.get('Content-Disposition') ?? '')?.[1];
+  return { name: name ?? `search-${search}.${format}`, file: await response.blob() };
+}
+
+/** What time it is by the server's clock: by a wrong one of this machine, "the last 24 hours" would miss them silently. */
+export async function serverNow(): Promise<number> {
+  const response = await answerOf('/api/v1/session', CLOCK_TIMEOUT_MS);
+  const at = Date.parse(response.headers.get('Date') ?? '');
+  return Number.isNaN(at) ? Date.now() : at;
+}
+
+async function answerOf(path: string, timeoutMs: number): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(`${SEARCHES}/${search}/export?format=${format}&language=${language}`, {
+    response = await fetch(path, {
       credentials: 'same-origin',
-      signal: AbortSignal.timeout(EXPORT_TIMEOUT_MS),
+      cache: 'no-store',
+      signal: AbortSignal.timeout(timeoutMs),
     });
   } catch (cause) {
     throw new Problem('unreachable', 0, String(cause), '');
   }
   if (!response.ok) throw await problemOf(response);
-  const name = /filename="([^"]+)"/u.exec(response.headers.get('Content-Disposition') ?? '')?.[1];
-  return { name: name ?? `search-${search}.${format}`, file: await response.blob() };
+  return response;
 }
 
 function foundOf(answer: Answer): Found {

@@ -1,19 +1,17 @@
 /** The history page's map: the area that is drawn, and what was found. */
 import { css, html, nothing, type TemplateResult, unsafeCSS } from 'lit';
 import { customElement, query, state } from 'lit/decorators.js';
-import {
-  type GeoJSONSource,
-  type LayerSpecification,
+import type {
+  GeoJSONSource,
+  LayerSpecification,
   Map as MapLibre,
-  type MapMouseEvent,
-  ScaleControl,
-  setWorkerUrl,
-  type StyleSpecification,
+  MapMouseEvent,
+  StyleSpecification,
 } from 'maplibre-gl';
 import maplibreCss from 'maplibre-gl/dist/maplibre-gl.css?inline';
-import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url';
 import { locale, t } from '../i18n/i18n.ts';
 import { addBasemap } from '../map/basemap.ts';
+import { createMap } from '../map/create.ts';
 import { incidentFeature } from '../map/features.ts';
 import { putImages } from '../map/images.ts';
 import { nameFeatures } from '../map/live-layers.ts';
@@ -30,8 +28,6 @@ import { AppElement } from '../ui/element.ts';
 import type { HistoryApp } from './app.ts';
 import { areaFeatures, boxPoints } from './polygon.ts';
 
-setWorkerUrl(workerUrl);
-
 /** A click this near to the first corner closes the outline. */
 const CLOSE_PX = 14;
 const FOUND = ['incident-point', 'incident-cluster'] as const;
@@ -43,6 +39,7 @@ export class HistoryMap extends AppElement {
   declare app: HistoryApp;
   @state() private failed = false;
   @state() private tilesFailed = false;
+  @state() private basemapFailed = false;
   @query('.map') private container!: HTMLElement;
   #map: MapLibre | null = null;
   #unwatch: (() => void)[] = [];
@@ -55,7 +52,14 @@ export class HistoryMap extends AppElement {
     mapStyles,
     css`
       .note.strong {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        gap: 8px;
         font-size: 14px;
+      }
+      .top-left {
+        max-width: calc(100% - 76px);
       }
     `,
   ];
@@ -73,33 +77,18 @@ export class HistoryMap extends AppElement {
     const session = this.app.session.value;
     if (!session) return;
     try {
-      this.#map = new MapLibre({
-        container: this.container,
-        style: pastStyle(session, PALETTES[theme.value]),
-        center: [111.2, 34.4],
-        zoom: 7.5,
-        maxZoom: MAX_ZOOM,
-        minZoom: 4,
-        attributionControl: session.basemap ? { compact: true } : false,
-        dragRotate: false,
-        pitchWithRotate: false,
-        touchPitch: false,
-        localIdeographFontFamily: false,
-      });
+      const style = pastStyle(session, PALETTES[theme.value]);
+      this.#map = createMap(this.container, session, style, t('history.map'));
     } catch {
       // No WebGL: said on the map's place; a division, and the table, do without it.
       this.failed = true;
       return;
     }
     const map = this.#map;
-    map.touchZoomRotate.disableRotation();
-    map.keyboard.disableRotation();
-    map.addControl(new ScaleControl({ unit: 'metric' }), 'bottom-left');
-    map.getCanvas().setAttribute('aria-label', t('history.map'));
     map.getCanvas().addEventListener('keydown', (event) => this.key(event));
     map.on('style.load', () => this.filled(session));
-    map.on('error', () => {
-      this.tilesFailed = true;
+    map.on('error', (event) => {
+      if ('sourceId' in event) this.tilesFailed = true;
     });
     map.on('resize', () => this.keepChosenInView());
     map.on('click', (event) => void this.clicked(event));
@@ -165,7 +154,11 @@ export class HistoryMap extends AppElement {
     this.paintFound();
     this.paintChosen();
     this.goHome(session);
-    if (session.basemap) void addBasemap(map, session.basemap, palette, theme.value === 'dark');
+    if (session.basemap) {
+      addBasemap(map, session.basemap, palette, theme.value === 'dark').catch(() => {
+        this.basemapFailed = true;
+      });
+    }
   }
 
   private goHome(session: Session): void {
@@ -286,14 +279,29 @@ export class HistoryMap extends AppElement {
     map.easeTo({ center: [lng, lat], zoom: Math.min(zoom ?? MAX_ZOOM, MAX_ZOOM - 1), duration: 300 });
   }
 
+  /** Beside what is drawn: on a phone the form lies far above it, and there are no keys. */
+  private drawing(): TemplateResult {
+    const { app } = this;
+    const points = app.area.value.length;
+    return html`<div class="note strong">
+      <p role="status">${t('history.drawing')}</p>
+      <button class="primary" ?disabled=${points < 3} @click=${() => app.finish()}>
+        ${t('history.finish')}
+      </button>
+      <button ?disabled=${points === 0} @click=${() => app.undoPoint()}>${t('history.undo')}</button>
+      <button @click=${() => app.clearArea()}>${t('history.clear_area')}</button>
+    </div>`;
+  }
+
   override render(): TemplateResult {
     const { app } = this;
     return html`<div class="whole ${app.drawing.value ? 'picking' : ''}">
       <div class="map"></div>
       ${this.failed ? html`<p class="failed" role="alert">${t('history.map_failed')}</p>` : nothing}
       <div class="corner top-left">
-        ${app.drawing.value ? html`<p class="note strong" role="status">${t('history.drawing')}</p>` : nothing}
+        ${app.drawing.value ? this.drawing() : nothing}
         ${this.tilesFailed ? html`<p class="note" role="status">${t('map.tiles_failed')}</p>` : nothing}
+        ${this.basemapFailed ? html`<p class="note" role="status">${t('map.basemap_failed')}</p>` : nothing}
         ${app.areaProblem.value ? html`<p class="note" role="alert">${t('history.crosses')}</p>` : nothing}
       </div>
       <div class="corner top-right buttons">

@@ -30,7 +30,7 @@ export function queryOf(asked: Asked, nowMs: number, timeZone: string): Record<s
   const days = DAYS[asked.period];
   const between = asked.period === 'between';
   const from = days ? nowMs - days * DAY_MS : between ? instantOf(asked.from, timeZone) : null;
-  const to = between ? instantOf(asked.to, timeZone) : null;
+  const to = between ? instantOf(asked.to, timeZone, 'last') : null;
   const query: Record<string, unknown> = {
     area: asked.area.length >= 3 ? toPolygon(asked.area) : null,
     division: asked.division || null,
@@ -45,22 +45,29 @@ export function queryOf(asked: Asked, nowMs: number, timeZone: string): Record<s
   return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== null));
 }
 
+export type WrongField = 'purpose' | 'to' | 'hours';
+
 /** The field that is wrong before anything is sent; null: nothing. */
-export function wrongField(asked: Asked): 'purpose' | 'hours' | null {
+export function wrongField(asked: Asked): WrongField | null {
   if (asked.purpose.trim().length < 3) return 'purpose';
+  // (Both are by the same clock, and written so that the earlier is the smaller.)
+  if (asked.period === 'between' && asked.from && asked.to && asked.from >= asked.to) return 'to';
   const one = Boolean(asked.hoursFrom) !== Boolean(asked.hoursTo);
   const same = asked.hoursFrom !== '' && asked.hoursFrom === asked.hoursTo;
   return one || same ? 'hours' : null;
 }
 
-/** The instant at which a clock of this zone shows `2026-03-03T02:10`; null for what is no time. */
-export function instantOf(local: string, timeZone: string): number | null {
+/**
+ * The instant at which a clock of this zone shows `2026-03-03T02:10`; null for what is no time. Where it shows that twice,
+ * because it is put back, the first or the last time; where never, because it is put forward, an hour beside.
+ */
+export function instantOf(local: string, timeZone: string, which: 'first' | 'last' = 'first'): number | null {
   const wanted = Date.parse(`${local}Z`);
   if (!local || Number.isNaN(wanted)) return null;
-  // Twice: the offset may differ between the first guess and the answer.
-  let at = wanted - offsetMs(wanted, timeZone);
-  at = wanted - offsetMs(at, timeZone);
-  return at;
+  const offsets = [wanted - DAY_MS, wanted + DAY_MS].map((at) => offsetMs(at, timeZone));
+  const instants = offsets.map((offset) => wanted - offset);
+  const shown = instants.filter((at) => at + offsetMs(at, timeZone) === wanted);
+  return (which === 'first' ? Math.min : Math.max)(...(shown.length > 0 ? shown : instants));
 }
 
 function offsetMs(at: number, timeZone: string): number {

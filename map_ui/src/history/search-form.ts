@@ -8,7 +8,7 @@ import { shared } from '../theme/shared.ts';
 import { AppElement } from '../ui/element.ts';
 import { sign, signStyles } from '../ui/sign.ts';
 import type { HistoryApp } from './app.ts';
-import { type Asked, PERIODS, type Period, wrongField } from './query.ts';
+import { type Asked, PERIODS, type Period, type WrongField, wrongField } from './query.ts';
 
 /** 00:00, 00:30 ... 24:00 */
 const HALF_HOURS = Array.from(
@@ -22,7 +22,7 @@ export class SearchForm extends AppElement {
   @state() private period: Period = 'month';
   /** From the county down, as far as chosen. */
   @state() private chosen: readonly string[] = [];
-  @state() private wrong: 'purpose' | 'hours' | null = null;
+  @state() private wrong: WrongField | null = null;
 
   static override styles = [
     shared,
@@ -143,7 +143,7 @@ export class SearchForm extends AppElement {
     const asked = this.asked(event.target as HTMLFormElement);
     this.wrong = wrongField(asked);
     if (this.wrong) {
-      const name = this.wrong === 'purpose' ? 'purpose' : 'hours_from';
+      const name = this.wrong === 'hours' ? 'hours_from' : this.wrong;
       this.renderRoot.querySelector<HTMLElement>(`[name=${name}]`)?.focus();
       return;
     }
@@ -205,7 +205,17 @@ export class SearchForm extends AppElement {
         this.period === 'between'
           ? html`<div class="pair one">
               <label>${t('history.from')}<input type="datetime-local" name="from" /></label>
-              <label>${t('history.to')}<input type="datetime-local" name="to" /></label>
+              <label
+                >${t('history.to')}<input
+                  type="datetime-local"
+                  name="to"
+                  aria-invalid=${this.wrong === 'to' ? 'true' : 'false'}
+              /></label>
+              ${
+                this.wrong === 'to'
+                  ? html`<p class="problem" role="alert">${t('history.to_wrong')}</p>`
+                  : nothing
+              }
             </div>`
           : nothing
       }
@@ -272,24 +282,14 @@ export class SearchForm extends AppElement {
         <div class="buttons">
           ${
             app.drawing.value
-              ? html`<button
-                    type="button"
-                    class="primary"
-                    ?disabled=${points < 3}
-                    @click=${() => app.finish()}
-                  >
-                    ${t('history.finish')}
-                  </button>
-                  <button type="button" ?disabled=${points === 0} @click=${() => app.undoPoint()}>
-                    ${t('history.undo')}
-                  </button>`
+              ? nothing // on the map, where one looks then
               : html`<button type="button" @click=${() => app.draw()}>${t('history.draw')}</button>
                   <button type="button" @click=${() => app.viewWanted.set(app.viewWanted.value + 1)}>
                     ${t('history.use_view')}
                   </button>`
           }
           ${
-            points > 0 || app.drawing.value
+            points > 0 && !app.drawing.value
               ? html`<button type="button" @click=${() => app.clearArea()}>
                   ${t('history.clear_area')}
                 </button>`

@@ -2,8 +2,8 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
 import { explain } from '../api/client.ts';
-import { mayWatch } from '../app.ts';
 import { locale, t } from '../i18n/i18n.ts';
+import { mayWatch } from '../model/landing.ts';
 import { shared } from '../theme/shared.ts';
 import { AppElement } from '../ui/element.ts';
 import { type HistoryApp, mayAsk } from './app.ts';

@@ -61,9 +61,12 @@ export class Clock {
     return `${part('year')}-${part('month')}-${part('day')} ${part('hour')}:${part('minute')}`;
   }
 
-  /** Today only the time, otherwise the day before it. */
+  /** Today only the time, otherwise the day before it, with its year where that is another. */
   exact(at: number | string, now: number): string {
-    return this.day(at) === this.day(now) ? this.second(at) : `${this.day(at)} ${this.second(at)}`;
+    const [date, today] = [this.dated(at).slice(0, 10), this.dated(now).slice(0, 10)];
+    if (date === today) return this.second(at);
+    const day = date.slice(0, 4) === today.slice(0, 4) ? this.day(at) : date;
+    return `${day} ${this.second(at)}`;
   }
 
   /** What a queue row shows: how long under an hour, since when beyond. */

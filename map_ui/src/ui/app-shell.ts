@@ -2,8 +2,9 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
 import { explain } from '../api/client.ts';
-import { type App, mayWatch } from '../app.ts';
+import type { App } from '../app.ts';
 import { locale, t } from '../i18n/i18n.ts';
+import { mayWatch } from '../model/landing.ts';
 import { shared } from '../theme/shared.ts';
 import { AppElement } from './element.ts';
 import { listenToKeys } from './keys.ts';

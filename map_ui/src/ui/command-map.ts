@@ -2,24 +2,18 @@
 
 import { html, nothing, type PropertyValues, type TemplateResult, unsafeCSS } from 'lit';
 import { customElement, query, state } from 'lit/decorators.js';
-import {
-  type GeoJSONSource,
-  Map as MapLibre,
-  type MapMouseEvent,
-  ScaleControl,
-  setWorkerUrl,
-} from 'maplibre-gl';
+import type { GeoJSONSource, Map as MapLibre, MapMouseEvent } from 'maplibre-gl';
 import maplibreCss from 'maplibre-gl/dist/maplibre-gl.css?inline';
-import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url';
 import type { App } from '../app.ts';
 import { locale, t } from '../i18n/i18n.ts';
 import { addBasemap } from '../map/basemap.ts';
+import { createMap } from '../map/create.ts';
 import { putImages } from '../map/images.ts';
 import { LiveLayers } from '../map/live-layers.ts';
 import { openCluster } from '../map/clusters.ts';
 import { SelectionLayer } from '../map/selection.ts';
 import { COUNT_LAYERS, INCIDENT_LAYERS, styleFor, TOGGLES, type Toggle } from '../map/style.ts';
-import { BREAKS, MAX_ZOOM } from '../map/tiers.ts';
+import { BREAKS } from '../map/tiers.ts';
 import { applyBreaks, divisionInView, showDivision, showHome, showPoint } from '../map/view.ts';
 import type { Incident, LonLat } from '../model/documents.ts';
 import { PALETTES } from '../theme/palette.ts';
@@ -30,8 +24,6 @@ import { AppElement } from './element.ts';
 import './map-legend.ts';
 import './map-fan.ts';
 import './no-place.ts';
-
-setWorkerUrl(workerUrl);
 
 @customElement('lf-map')
 export class CommandMap extends AppElement {
@@ -68,32 +60,16 @@ export class CommandMap extends AppElement {
     const session = this.app.session.value;
     if (!session) return;
     try {
-      this.#map = new MapLibre({
-        container: this.container,
-        style: styleFor(session, PALETTES[theme.value]),
-        center: [111.2, 34.4],
-        zoom: 7.5,
-        maxZoom: MAX_ZOOM,
-        minZoom: 4,
-        attributionControl: session.basemap ? { compact: true } : false,
-        dragRotate: false,
-        pitchWithRotate: false,
-        touchPitch: false,
-        fadeDuration: 150,
-        localIdeographFontFamily: false,
-      });
+      const style = styleFor(session, PALETTES[theme.value]);
+      this.#map = createMap(this.container, session, style, t('map.region'));
     } catch {
       // No WebGL: said on the map's place, and the queue works on.
       this.failed = true;
       return;
     }
     const map = this.#map;
-    map.touchZoomRotate.disableRotation();
-    map.keyboard.disableRotation();
-    map.addControl(new ScaleControl({ unit: 'metric' }), 'bottom-left');
     this.#live = new LiveLayers(map, () => ({ state: this.app.live.state, places: this.app.places.value }));
     this.#selection = new SelectionLayer(map, this.app);
-    map.getCanvas().setAttribute('aria-label', t('map.region'));
     // Not 'load', which waits for every tile: alarms must not wait for the ground.
     map.on('style.load', () => this.filled());
     map.on('error', (event) => {

@@ -18,6 +18,7 @@ export class EvidencePicture extends AppElement {
   @property({ attribute: false }) reason: string | null = null;
   @state() private address: string | null = null;
   @state() private asking = false;
+  @state() private loading = false;
   @state() private problem: string | null = null;
   #wanted = '';
 
@@ -52,8 +53,8 @@ export class EvidencePicture extends AppElement {
     if (this.picture.sha256 !== this.#wanted) {
       this.forget();
       this.#wanted = this.picture.sha256;
-      if (this.reason !== null) void this.load(this.reason);
-    }
+    } else if (!changed.has('reason')) return;
+    if (this.reason !== null && this.address === null) void this.load(this.reason);
   }
 
   override disconnectedCallback(): void {
@@ -67,11 +68,14 @@ export class EvidencePicture extends AppElement {
     this.address = null;
     this.#wanted = '';
     this.asking = false;
+    this.loading = false;
     this.problem = null;
   }
 
   private async load(reason: string): Promise<void> {
+    if (this.loading) return; // asked twice would be looked at twice
     const { sha256 } = this.picture;
+    this.loading = true;
     this.problem = null;
     try {
       const blob = await evidence(sha256, reason);
@@ -80,6 +84,8 @@ export class EvidencePicture extends AppElement {
       this.asking = false;
     } catch (problem) {
       if (this.#wanted === sha256) this.problem = explain(problem);
+    } finally {
+      if (this.#wanted === sha256) this.loading = false;
     }
   }
 
@@ -112,12 +118,13 @@ export class EvidencePicture extends AppElement {
         <figcaption>
           <b>${picture.camera}</b> <time class="muted">${time}</time>
           ${
-            this.address === null && this.reason === null
+            this.address === null && !this.loading && (this.reason === null || this.problem)
               ? html`<button
                   class="link"
-                  aria-expanded=${this.asking ? 'true' : 'false'}
+                  aria-expanded=${this.reason === null ? String(this.asking) : nothing}
                   @click=${() => {
-                    this.asking = !this.asking;
+                    if (this.reason === null) this.asking = !this.asking;
+                    else void this.load(this.reason);
                   }}
                 >
                   ${t('detail.picture_show')}

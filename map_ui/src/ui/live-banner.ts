@@ -32,7 +32,7 @@ export class LiveBanner extends AppElement {
   ];
 
   protected override watched(app: App) {
-    return [app.live.link, app.live.back, app.live.meanwhile];
+    return [app.live.link, app.live.back, app.live.meanwhile, app.placesProblem];
   }
 
   override render(): TemplateResult {
@@ -57,6 +57,12 @@ export class LiveBanner extends AppElement {
                 <span>${n > 0 ? t('live.back', { n }) : t('live.back_none')}</span>
                 <button @click=${() => live.dismissBack()}>${t('live.dismiss')}</button>
               </p>`
+            : nothing
+        }
+        ${
+          // Without a line the reason is plain, and said above.
+          link.kind !== 'lost' && this.app.placesProblem.value !== null
+            ? html`<p class="back"><span>${t('live.no_places')}</span></p>`
             : nothing
         }
       </div>`;

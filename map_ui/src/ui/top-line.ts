@@ -1,6 +1,7 @@
 /** Always says: where am I, how much is open, is it live, does it sound, what time is it, who am I. */
 import { html, nothing, svg, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
+import { explain } from '../api/client.ts';
 import type { App } from '../app.ts';
 import { locale, t } from '../i18n/i18n.ts';
 import { divisionName } from '../model/places.ts';
@@ -30,6 +31,7 @@ export class TopLine extends AppElement {
       app.live.speaker,
       app.player.enabled,
       app.ringing,
+      app.leaveProblem,
       app.now,
     ];
   }
@@ -171,6 +173,9 @@ export class TopLine extends AppElement {
       ${this.pastLink()}
       <lf-settings .app=${app}></lf-settings>
       <button @click=${() => app.leave()}>${t('session.sign_out')}</button>
+      <div role="alert">
+        ${app.leaveProblem.value === null ? nothing : html`<p class="problem">${explain(app.leaveProblem.value)}</p>`}
+      </div>
     </div>`;
   }
 }
