@@ -267,15 +267,14 @@ export class App {
     if (this.#outdated && !this.#writing()) location.reload();
   }
 
-  /** What a page that is loaded anew would take away: a form, a field in use, a press that is on its way. */
+  /** What a page that is loaded anew would take away: a form, a field in use, a press that is on its way or was refused. */
   #writing(): boolean {
-    let focused = document.activeElement;
-    while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
     return (
       this.draft.value !== null ||
       this.reporting.value ||
       this.answers.pending.value.size > 0 ||
-      !!focused?.matches('input, textarea, select')
+      this.answers.problems.value.size > 0 ||
+      fieldHasFocus()
     );
   }
 

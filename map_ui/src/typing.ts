@@ -3,12 +3,9 @@
 /** After the last letter, this long is still the same sentence, though its field is gone. */
 const SENTENCE_MS = 1500;
 
-export function isField(target: unknown): boolean {
-  return (
-    target instanceof HTMLTextAreaElement ||
-    target instanceof HTMLSelectElement ||
-    (target instanceof HTMLInputElement && target.type !== 'checkbox')
-  );
+/** What is typed there is text; a document or window, which may have a key too, is no field. */
+export function isField(target: EventTarget | null | undefined): boolean {
+  return (target as Partial<Element>)?.matches?.('textarea, select, input:not([type=checkbox])') ?? false;
 }
 
 /** Whether a field has the focus, through all shadow roots. */
