@@ -13,6 +13,8 @@ export type ToTab =
   | { type: 'back'; since: number; at: number }
   /** Which tab sounds the alarms: this one, another one, or none. */
   | { type: 'speaker'; you: boolean; anyone: boolean }
+  /** These ring no more, in whichever tab it was pressed. */
+  | { type: 'silence'; ids: readonly number[] }
   | { type: 'ping' }
   /** A new hub took over (only without shared workers): say hello again. */
   | { type: 'hub' };
@@ -20,6 +22,7 @@ export type ToTab =
 export type FromTab =
   | { type: 'hello'; canSound: boolean }
   | { type: 'sound'; canSound: boolean }
+  | { type: 'silence'; ids: readonly number[] }
   | { type: 'pong' }
   | { type: 'retry' }
   | { type: 'stop' }
