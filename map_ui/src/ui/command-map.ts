@@ -36,7 +36,8 @@ setWorkerUrl(workerUrl);
 @customElement('lf-map')
 export class CommandMap extends AppElement {
   @state() private failed = false;
-  @state() private tilesFailed = false;
+  /** The sources of which tiles are missing. */
+  @state() private failedSources: ReadonlySet<string> = new Set();
   @state() private basemapFailed = false;
   @state() private fan: { at: LonLat; incidents: Incident[] } | null = null;
   @state() private off: ReadonlySet<Toggle> = new Set();
@@ -97,7 +98,8 @@ export class CommandMap extends AppElement {
     // Not 'load', which waits for every tile: alarms must not wait for the ground.
     map.on('style.load', () => this.filled());
     map.on('error', (event) => {
-      if ('sourceId' in event) this.tilesFailed = true;
+      const { sourceId } = event as { sourceId?: string };
+      if (sourceId) this.failedSources = new Set([...this.failedSources, sourceId]);
     });
     map.on('click', (event) => this.clicked(event));
     map.on('moveend', (event) => {
@@ -131,6 +133,9 @@ export class CommandMap extends AppElement {
           const still = this.fan.incidents.flatMap((incident) => app.incident(incident.id) ?? []);
           this.fan = still.length > 0 ? { ...this.fan, incidents: still } : null;
         }
+      }),
+      app.live.link.watch((link, before) => {
+        if (link.kind === 'live' && before.kind !== 'live') this.readAgain();
       }),
       app.places.watch(() => {
         if (this.#loaded) {
@@ -176,6 +181,13 @@ export class CommandMap extends AppElement {
         this.basemapFailed = true;
       });
     }
+  }
+
+  /** The line is there again: what could not be read while it was not, or the note about it stays all night. */
+  private readAgain(): void {
+    for (const source of this.failedSources) if (this.#map?.getSource(source)) this.#map.refreshTiles(source);
+    this.failedSources = new Set();
+    this.#selection?.readAgain();
   }
 
   private restyle(): void {
@@ -291,7 +303,7 @@ export class CommandMap extends AppElement {
       ${this.failed ? html`<p class="failed" role="alert">${t('map.failed')}</p>` : nothing}
       <div class="corner top-left">
         ${app.picking.value ? html`<p class="note strong" role="status">${t('report.picking')}</p>` : nothing}
-        ${this.tilesFailed ? html`<p class="note" role="status">${t('map.tiles_failed')}</p>` : nothing}
+        ${this.failedSources.size > 0 ? html`<p class="note" role="status">${t('map.tiles_failed')}</p>` : nothing}
         ${this.basemapFailed ? html`<p class="note" role="status">${t('map.basemap_failed')}</p>` : nothing}
         <lf-no-place .app=${app}></lf-no-place>
       </div>
@@ -331,13 +343,17 @@ export class CommandMap extends AppElement {
               .map=${this.#map}
               .at=${this.fan.at}
               .incidents=${this.fan.incidents}
-              @close=${() => {
-                this.fan = null;
-              }}
+              @close=${this.foldFan}
             ></lf-fan>`
           : nothing
       }
     </div>`;
+  }
+
+  private foldFan(): void {
+    // The focus that goes with it stays on the map, and is nobody else's.
+    if (this.renderRoot.querySelector('lf-fan:focus-within')) this.focusMap();
+    this.fan = null;
   }
 
   private toggle(layer: Toggle): void {

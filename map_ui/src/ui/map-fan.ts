@@ -20,6 +20,12 @@ export class MapFan extends AppElement {
   @property({ attribute: false }) at!: LonLat;
   @property({ attribute: false }) incidents: readonly Incident[] = [];
   #move = () => this.place();
+  /** The innermost open thing: before the page hears of it, wherever the focus is. */
+  #key = (event: KeyboardEvent) => {
+    if (event.key !== 'Escape' || event.isComposing) return;
+    event.stopPropagation();
+    this.close();
+  };
 
   static override styles = [
     shared,
@@ -37,13 +43,12 @@ export class MapFan extends AppElement {
         top: 0;
         left: 0;
       }
-      .dot {
-        position: absolute;
-        width: 10px;
-        height: 10px;
-        margin: -5px;
+      .close {
+        width: 32px;
+        min-width: 0;
+        justify-content: center;
+        border: 2px solid var(--accent);
         border-radius: 50%;
-        background: var(--accent);
       }
       li {
         position: absolute;
@@ -62,7 +67,7 @@ export class MapFan extends AppElement {
       p {
         position: absolute;
         transform: translate(-50%, 0);
-        top: 12px;
+        top: 20px;
         white-space: nowrap;
         background: var(--surface);
         padding: 0 6px;
@@ -74,11 +79,13 @@ export class MapFan extends AppElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.map.on('move', this.#move);
+    window.addEventListener('keydown', this.#key, { capture: true });
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.map.off('move', this.#move);
+    window.removeEventListener('keydown', this.#key, { capture: true });
   }
 
   override firstUpdated(): void {
@@ -94,6 +101,10 @@ export class MapFan extends AppElement {
     this.place();
   }
 
+  private close(): void {
+    this.dispatchEvent(new CustomEvent('close'));
+  }
+
   private place(): void {
     const { x, y } = this.map.project([...this.at]);
     const centre = this.renderRoot.querySelector<HTMLElement>('.centre');
@@ -104,7 +115,6 @@ export class MapFan extends AppElement {
     const shown = queueOrder(this.incidents).slice(0, SHOWN);
     const rest = this.incidents.length - shown.length;
     return html`<div class="centre">
-      <span class="dot"></span>
       <ul aria-label=${t('map.fan', { n: this.incidents.length })}>
         ${shown.map(
           (incident) =>
@@ -116,6 +126,14 @@ export class MapFan extends AppElement {
             </li>`,
         )}
       </ul>
+      <button
+        class="close"
+        aria-label=${t('map.fan_close')}
+        title="${t('map.fan_close')} (Esc)"
+        @click=${this.close}
+      >
+        ✕
+      </button>
       ${rest > 0 ? html`<p>${t('map.fan_more', { n: rest })}</p>` : nothing}
     </div>`;
   }
