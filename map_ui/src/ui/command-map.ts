@@ -33,11 +33,16 @@ import './no-place.ts';
 
 setWorkerUrl(workerUrl);
 
+/** What of a source could not be read: one tile, or what says where its tiles are. */
+interface Missing {
+  sourceId: string;
+  tile?: { tileID: { canonical: { z: number; x: number; y: number } } };
+}
+
 @customElement('lf-map')
 export class CommandMap extends AppElement {
   @state() private failed = false;
-  /** The sources of which tiles are missing. */
-  @state() private failedSources: ReadonlySet<string> = new Set();
+  @state() private missing: readonly Missing[] = [];
   @state() private basemapFailed = false;
   @state() private fan: { at: LonLat; incidents: Incident[] } | null = null;
   @state() private off: ReadonlySet<Toggle> = new Set();
@@ -98,8 +103,7 @@ export class CommandMap extends AppElement {
     // Not 'load', which waits for every tile: alarms must not wait for the ground.
     map.on('style.load', () => this.filled());
     map.on('error', (event) => {
-      const { sourceId } = event as { sourceId?: string };
-      if (sourceId) this.failedSources = new Set([...this.failedSources, sourceId]);
+      if ('sourceId' in event) this.missing = [...this.missing, event as unknown as Missing];
     });
     map.on('click', (event) => this.clicked(event));
     map.on('moveend', (event) => {
@@ -168,6 +172,7 @@ export class CommandMap extends AppElement {
     const session = app.session.value;
     if (!map || !session) return;
     const palette = PALETTES[theme.value];
+    this.missing = [];
     putImages(map, palette);
     this.#live?.refill();
     this.#live?.names(locale.value);
@@ -185,8 +190,12 @@ export class CommandMap extends AppElement {
 
   /** The line is there again: what could not be read while it was not, or the note about it stays all night. */
   private readAgain(): void {
-    for (const source of this.failedSources) if (this.#map?.getSource(source)) this.#map.refreshTiles(source);
-    this.failedSources = new Set();
+    const { missing } = this;
+    this.missing = missing.filter(({ tile }) => !tile);
+    for (const { sourceId, tile } of missing) {
+      // Named one by one: asked for all of a source, MapLibre waits for ever for those that failed.
+      if (tile && this.#map?.getSource(sourceId)) this.#map.refreshTiles(sourceId, [tile.tileID.canonical]);
+    }
     this.#selection?.readAgain();
   }
 
@@ -303,7 +312,7 @@ export class CommandMap extends AppElement {
       ${this.failed ? html`<p class="failed" role="alert">${t('map.failed')}</p>` : nothing}
       <div class="corner top-left">
         ${app.picking.value ? html`<p class="note strong" role="status">${t('report.picking')}</p>` : nothing}
-        ${this.failedSources.size > 0 ? html`<p class="note" role="status">${t('map.tiles_failed')}</p>` : nothing}
+        ${this.missing.length > 0 ? html`<p class="note" role="status">${t('map.tiles_failed')}</p>` : nothing}
         ${this.basemapFailed ? html`<p class="note" role="status">${t('map.basemap_failed')}</p>` : nothing}
         <lf-no-place .app=${app}></lf-no-place>
       </div>

@@ -10,7 +10,7 @@ import { isUnacknowledged, queueOrder } from '../model/queue.ts';
 import { shared } from '../theme/shared.ts';
 import { AppElement } from './element.ts';
 import { namedSign, signStyles } from './sign.ts';
-import { whatOf } from './words.ts';
+import { placeOf, whatOf } from './words.ts';
 
 const SHOWN = 40;
 
@@ -45,7 +45,6 @@ export class MapFan extends AppElement {
       }
       .close {
         width: 32px;
-        min-width: 0;
         justify-content: center;
         border: 2px solid var(--accent);
         border-radius: 50%;
@@ -62,7 +61,13 @@ export class MapFan extends AppElement {
         gap: 4px;
         padding: 2px 6px;
         min-height: 32px;
+        /* A long name would cover its neighbour, and the middle. */
+        max-width: 100px;
         background: var(--surface);
+      }
+      .name {
+        overflow: hidden;
+        text-overflow: ellipsis;
       }
       p {
         position: absolute;
@@ -119,9 +124,14 @@ export class MapFan extends AppElement {
         ${shown.map(
           (incident) =>
             html`<li>
-              <button @click=${() => this.app.open(incident.id)} title=${whatOf(incident)}>
+              <button
+                @click=${() => this.app.open(incident.id)}
+                title="${whatOf(incident)} · ${placeOf(this.app, incident)}"
+              >
                 ${namedSign(incident.priority, !isUnacknowledged(incident))}
-                ${incident.site?.unit || incident.site?.name || named('category', incident.category)}
+                <span class="name"
+                  >${incident.site?.unit || incident.site?.name || named('category', incident.category)}</span
+                >
               </button>
             </li>`,
         )}
