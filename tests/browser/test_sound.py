@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import psycopg
@@ -12,6 +13,9 @@ from tests.browser.town import Town
 
 PANIC_HZ = [880, 659, 880, 659, 880]
 ENDED_HZ = [587, 440, 330]
+
+TOO_EARLY = re.compile("AudioContext was not allowed to start")
+"""A tab that nobody has touched yet asks for sound; Chromium writes so."""
 
 LISTEN = """
 window.heard = [];
@@ -33,17 +37,27 @@ def wait_heard(page: Page, tones: list[int]) -> None:
     page.wait_for_function("tones => window.heard.map(Math.round).join().includes(tones.join())", arg=tones)
 
 
-def test_after_a_reload_the_first_key_turns_the_sound_on_again(sign_in: Open, town: Town) -> None:
+def test_sound_that_was_on_comes_on_again_by_itself_or_with_the_first_key(
+    sign_in: Open, town: Town, browse: Browse
+) -> None:
     town.house("Wang's house", "panic-1", "panic_button")
-    page = sign_in()
+    watched = browse()
+    watched.expected.append(TOO_EARLY)
+    page = sign_in(watched=watched)
     enable_sound(page)
     page.add_init_script(LISTEN)
-    page.reload()
-    expect(page.get_by_text("Nothing is open")).to_be_visible()
-    page.keyboard.press("j")
+    page.evaluate("setTimeout(() => location.reload())")
     expect(page.get_by_role("button", name="Sound on")).to_be_visible()
     town.hears("panic-1", "120")
     wait_heard(page, PANIC_HZ)
+
+    page.close()
+    anew = sign_in(watched=watched)
+    expect(anew.get_by_role("button", name="Enable sound")).to_be_visible()
+    anew.keyboard.press("j")
+    expect(anew.get_by_role("button", name="Silence what rings now")).to_be_visible()
+    anew.keyboard.press("s")
+    expect(anew.get_by_role("button", name="Sound on")).to_be_visible()
 
 
 def test_what_rings_is_silenced_from_the_tab_that_somebody_works_in(
@@ -51,6 +65,7 @@ def test_what_rings_is_silenced_from_the_tab_that_somebody_works_in(
 ) -> None:
     town.house("Wang's house", "panic-1", "panic_button")
     watched = browse()
+    watched.expected.append(TOO_EARLY)
     sounds = sign_in(watched=watched)
     enable_sound(sounds)
     works = sign_in(watched=watched)

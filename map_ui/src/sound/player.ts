@@ -3,7 +3,7 @@ import { Observable } from '../model/observable.ts';
 import { type Pattern, PATTERNS } from './patterns.ts';
 
 const KEY = 'lianfang.sound';
-/** What may give a page the right to sound; Escape and a touch that scrolls do not. */
+/** What may give a page the right to sound; Escape, for one, does not. */
 const TOUCHES = ['click', 'keydown'] as const;
 
 export class Player {
@@ -21,13 +21,13 @@ export class Player {
     return localStorage.getItem(KEY) === 'on';
   }
 
-  /** Where it was on last time it comes on again by itself, at the latest with the next touch of the page. */
+  /**
+   * Where it was on last time it comes on again: at once where the browser lets it (Chromium does when a page that was
+   * touched loads itself anew), else with the next touch of the page.
+   */
   enableAgain(): void {
     if (!this.wanted || this.enabled.value || this.#endTouches) return;
-    const touched = () => {
-      // Asked for too early, the browser only writes a warning.
-      if (navigator.userActivation?.hasBeenActive !== false) void this.enable();
-    };
+    const touched = () => void this.enable();
     for (const touch of TOUCHES) this.page.addEventListener(touch, touched, { capture: true });
     this.#endTouches = () => {
       for (const touch of TOUCHES) this.page.removeEventListener(touch, touched, { capture: true });
