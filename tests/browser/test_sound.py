@@ -37,7 +37,7 @@ def wait_heard(page: Page, tones: list[int]) -> None:
     page.wait_for_function("tones => window.heard.map(Math.round).join().includes(tones.join())", arg=tones)
 
 
-def test_sound_that_was_on_comes_on_again_by_itself_or_with_the_first_key(
+def test_sound_that_was_on_comes_on_again_with_the_first_key_at_the_latest(
     sign_in: Open, town: Town, browse: Browse
 ) -> None:
     town.house("Wang's house", "panic-1", "panic_button")
@@ -45,19 +45,19 @@ def test_sound_that_was_on_comes_on_again_by_itself_or_with_the_first_key(
     watched.expected.append(TOO_EARLY)
     page = sign_in(watched=watched)
     enable_sound(page)
-    page.add_init_script(LISTEN)
-    page.evaluate("setTimeout(() => location.reload())")
+    watched.context.add_init_script(LISTEN)
+    page.reload()
+    expect(page.get_by_text("Nothing is open")).to_be_visible()
+    page.keyboard.press("j")
     expect(page.get_by_role("button", name="Sound on")).to_be_visible()
     town.hears("panic-1", "120")
     wait_heard(page, PANIC_HZ)
 
+    page.goto("about:blank")  # and so says goodbye, which a closed page of the driver's may not
     page.close()
     anew = sign_in(watched=watched)
-    expect(anew.get_by_role("button", name="Enable sound")).to_be_visible()
     anew.keyboard.press("j")
-    expect(anew.get_by_role("button", name="Silence what rings now")).to_be_visible()
-    anew.keyboard.press("s")
-    expect(anew.get_by_role("button", name="Sound on")).to_be_visible()
+    wait_heard(anew, PANIC_HZ)
 
 
 def test_what_rings_is_silenced_from_the_tab_that_somebody_works_in(

@@ -21,10 +21,7 @@ export class Player {
     return localStorage.getItem(KEY) === 'on';
   }
 
-  /**
-   * Where it was on last time it comes on again: at once where the browser lets it (Chromium does when a page that was
-   * touched loads itself anew), else with the next touch of the page.
-   */
+  /** Where it was on last time it comes on again: at once where the browser lets it, else with the next touch. */
   enableAgain(): void {
     if (!this.wanted || this.enabled.value || this.#endTouches) return;
     const touched = () => void this.enable();
