@@ -15,6 +15,7 @@ import { Observable } from './model/observable.ts';
 import { Places } from './model/places.ts';
 import { newestUnacknowledged, queueOrder } from './model/queue.ts';
 import { Bell } from './sound/bell.ts';
+import { ENDED, PATTERNS } from './sound/patterns.ts';
 import { Player } from './sound/player.ts';
 import { fieldHasFocus } from './typing.ts';
 
@@ -105,6 +106,7 @@ export class App {
     this.#feed = openFeed(rightsOf(session), (message) => this.#receive(message));
     this.#hello();
     this.#timer = setInterval(() => this.#tick(), 1000);
+    this.player.enableAgain();
     await this.#readPlaces.now();
   }
 
@@ -125,20 +127,11 @@ export class App {
     location.reload();
   }
 
-  /** From the first person that touched the page until the session ends. */
-  async soundOn(): Promise<void> {
-    await this.player.enable();
-    this.#feed?.send({ type: 'sound', canSound: this.player.enabled.value });
-  }
-
-  async soundOff(): Promise<void> {
-    await this.player.disable();
-    this.#feed?.send({ type: 'sound', canSound: false });
-  }
-
+  /** Silences what rings now, in every tab: the one that sounds is seldom the one that somebody works in. */
   silence(): void {
-    this.#bell.silence(this.live.state.incidents.values());
-    this.ringing.set(false);
+    const ids = this.#bell.ringing(this.live.queue.value).map((incident) => incident.id);
+    this.#silenced(ids);
+    this.#feed?.send({ type: 'silence', ids });
   }
 
   get clock(): Clock {
@@ -222,6 +215,7 @@ export class App {
   }
 
   #receive(message: ToTab): void {
+    if (message.type === 'silence') this.#silenced(message.ids);
     const answer = this.live.receive(message);
     if (answer === 'pong') this.#feed?.send({ type: 'pong' });
     if (answer === 'hello') this.#hello();
@@ -231,9 +225,11 @@ export class App {
   }
 
   #watchFeed(): void {
+    this.player.enabled.watch((canSound) => this.#feed?.send({ type: 'sound', canSound }));
     this.live.link.watch((link) => {
       if (link.kind === 'live' && this.placesProblem.value !== null) void this.#readPlaces.now();
       if (link.kind !== 'signed_out' && link.kind !== 'not_permitted') return;
+      if (link.kind === 'signed_out' && this.live.speaker.value.you) this.player.play(ENDED);
       clearInterval(this.#timer);
       this.#readPlaces.stop();
       this.#readRights.stop();
@@ -287,8 +283,13 @@ export class App {
   #ring(fresh: readonly Incident[]): void {
     const open = this.live.queue.value;
     const due = this.#bell.due(fresh, open, performance.now() / 1000);
-    if (due !== null && this.live.speaker.value.you) this.player.play(due);
-    this.ringing.set(this.#bell.rings(open));
+    if (due !== null && this.live.speaker.value.you) this.player.play(PATTERNS[due]);
+    this.ringing.set(this.#bell.ringing(open).length > 0);
+  }
+
+  #silenced(ids: readonly number[]): void {
+    this.#bell.silence(ids);
+    this.ringing.set(this.#bell.ringing(this.live.queue.value).length > 0);
   }
 }
 

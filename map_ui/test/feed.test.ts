@@ -387,6 +387,14 @@ describe('the hub', () => {
     hub.stop();
   });
 
+  test('what is silenced in one tab is silent in each', () => {
+    const hub = new FeedHub();
+    const tabs = [tab(hub, 'sounds', true), tab(hub, 'worked in')];
+    tabs[1]?.say({ type: 'silence', ids: [7] });
+    for (const { heard } of tabs) expect(heard.at(-1)).toEqual({ type: 'silence', ids: [7] });
+    hub.stop();
+  });
+
   test('a crashed tab does not keep the room silent', async () => {
     const hub = new FeedHub();
     tab(hub, 'crashed', true, false);

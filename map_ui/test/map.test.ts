@@ -2,11 +2,13 @@ import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { fanSpots } from '../src/map/fan.ts';
 import { incidentFeature, isUrgent, sourceDiff } from '../src/map/features.ts';
+import type { App } from '../src/app.ts';
+import { SelectionLayer } from '../src/map/selection.ts';
 import { gcjTile, tilePlace, toGcj02 } from '../src/map/gcj02.ts';
 import { styleFor } from '../src/map/style.ts';
 import { breaksFor, tierAt, zoomRanges } from '../src/map/tiers.ts';
 import { boundsOf } from '../src/map/view.ts';
-import type { Division, Session } from '../src/model/documents.ts';
+import type { Division, Incident, Session } from '../src/model/documents.ts';
 import { fromSnapshot } from '../src/model/live-state.ts';
 import { liesIn, Places } from '../src/model/places.ts';
 import { PALETTES } from '../src/theme/palette.ts';
@@ -159,4 +161,57 @@ test('the style asks no other host for anything, and its tiles carry version and
   );
   expect(addresses).toContain('https://control.room/tiles/v5/sites/{z}/{x}/{y}.mvt?scope=d1g%2Fst');
   for (const address of addresses) expect(address).toMatch(/^https:\/\/control\.room\/tiles\/v[345]\//u);
+});
+
+test('cameras of the selected are drawn: come it before the feed or after, and whoever joins', async () => {
+  let drawn: { features: { properties: { role: string } }[] } = { features: [] };
+  const map = {
+    getSource: () => ({ setData: (data: typeof drawn) => (drawn = data) }),
+    setPaintProperty: () => undefined,
+  };
+  const held = new Map<number, Incident>();
+  const selected = { value: 5 as number | null };
+  const app = { selected, incident: (id: number) => held.get(id) };
+  const layer = new SelectionLayer(map as never, app as unknown as App);
+  const asked: ((cameras: number) => Promise<void>)[] = [];
+  const sector = { type: 'Polygon', coordinates: [] };
+  vi.stubGlobal('fetch', () => {
+    return new Promise<Response>((resolve) => {
+      asked.push(async (cameras) => {
+        resolve(Response.json({ devices: [], cameras: Array.from({ length: cameras }, () => ({ sector })) }));
+        await new Promise((settled) => setTimeout(settled, 0));
+      });
+    });
+  });
+  const sectors = () => drawn.features.filter(({ properties }) => properties.role === 'sector').length;
+
+  layer.draw();
+  expect(asked).toHaveLength(0);
+  held.set(5, incident({ id: 5 }));
+  layer.draw();
+  await asked[0]?.(1);
+  expect(sectors()).toBe(1);
+  // Faster than it can be read: one question at a time, and the last state is read in the end.
+  for (const alarm_count of [2, 3, 4]) {
+    held.set(5, incident({ id: 5, alarm_count }));
+    layer.draw();
+  }
+  expect(asked).toHaveLength(2);
+  await asked[1]?.(2);
+  expect(asked).toHaveLength(3);
+  await asked[2]?.(3);
+  expect(sectors()).toBe(3);
+  expect(asked).toHaveLength(3);
+
+  // The line broke: what is not answered yet is asked again, and the old answer counts for nothing.
+  held.set(5, incident({ id: 5, alarm_count: 5 }));
+  layer.draw();
+  layer.readAgain();
+  await asked[4]?.(5);
+  await asked[3]?.(4);
+  expect(sectors()).toBe(5);
+  selected.value = null;
+  layer.draw();
+  expect(drawn.features).toEqual([]);
+  vi.unstubAllGlobals();
 });

@@ -1,10 +1,15 @@
 import { expect, test } from 'vitest';
 import { en } from '../src/i18n/en.ts';
-import { render } from '../src/i18n/i18n.ts';
+import { locale, render } from '../src/i18n/i18n.ts';
 import { zh } from '../src/i18n/zh.ts';
 import { ACTIONS } from '../src/model/actions.ts';
 import { CATEGORIES, DISPOSITIONS, PRIORITIES } from '../src/model/documents.ts';
 import { Clock, distance, shortAge } from '../src/model/format.ts';
+import { Observable } from '../src/model/observable.ts';
+import { Places } from '../src/model/places.ts';
+import type { App } from '../src/app.ts';
+import { newsOf } from '../src/ui/words.ts';
+import { incident } from './documents.ts';
 
 const keys = Object.keys(zh) as (keyof typeof zh)[];
 const places = (message: string) => [...message.matchAll(/\{(\w+)/gu)].map((match) => match[1]).sort();
@@ -67,4 +72,16 @@ test('times are in the zone of the installation, relative under an hour', () => 
 test('distances are in metres and kilometres', () => {
   expect(distance(85, 'en')).toBe('85 m');
   expect(distance(1240, 'en')).toBe('1.2 km');
+});
+
+test('what is said of many at once begins with the gravest, by number, and says how many more', () => {
+  const app = { places: new Observable(new Places()) } as App;
+  const grave = [11, 12, 13, 14].map((id) => incident({ id, priority: 2, category: 'fire' }));
+  const panic = incident({ id: 1482, priority: 1, category: 'panic' });
+  locale.set('en');
+  expect(newsOf(app, [...grave, panic])).toMatch(
+    /^New incident, priority 1, Panic, .*, number 1482\. New .*number 11\. New .*number 12\. And 2 more$/u,
+  );
+  locale.set('zh');
+  expect(newsOf(app, [panic])).toMatch(/^新警情，优先级1，.*编号1482$/u);
 });

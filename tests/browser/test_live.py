@@ -21,7 +21,7 @@ from api.auth.dependencies import COOKIE
 from api.embedded.ports import any_free
 from api.settings import Settings
 from tests.browser.conftest import Browse, Open
-from tests.browser.town import OTHER_VILLAGE, PASSWORD, TOWNSHIP, Town
+from tests.browser.town import COUNTY, OTHER_VILLAGE, PASSWORD, TOWNSHIP, Town
 from tests.integration.serving import Served, serve, wait_until
 
 
@@ -34,6 +34,8 @@ def test_an_alarm_appears_without_a_refresh_in_the_queue_and_on_the_map(sign_in:
     expect(row).to_contain_text("Wang's house")
     expect(page.locator("lf-announcer")).to_contain_text("New incident, priority 1, Panic, Wang's house")
     expect(page.locator("lf-top-line")).to_contain_text("1 new")
+    # The same words once more would be no news to who hears the page.
+    expect(page.locator("lf-announcer").get_by_role("alert")).to_have_text("")
     page.wait_for_function(
         "id => document.querySelector('lf-app').shadowRoot.querySelector('lf-map').map"
         ".querySourceFeatures('urgent').some(feature => feature.properties.id === id)",
@@ -254,3 +256,30 @@ def test_a_lost_connection_is_said_at_once_and_what_came_meanwhile_is_marked(
     banner.get_by_role("button", name="Dismiss").click()
     expect(row.locator(".mark")).to_have_count(0)
     assert page.evaluate("window.stillTheSamePage") is True
+
+
+def test_what_of_the_map_could_not_be_read_is_read_again_when_the_line_is_back(
+    process: Process, browse: Browse, town: Town, served: Served, owner_conn: psycopg.Connection[Any]
+) -> None:
+    watched = browse(url=process.url)
+    watched.expected.append(
+        re.compile(r"ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|Failed to (load resource|fetch)|AJAXError")
+    )
+    watched.context.add_cookies(
+        [{"name": COOKIE, "value": served.token(owner_conn, "li"), "url": process.url}]
+    )
+    page = watched.context.new_page()
+    page.goto(process.url)
+    expect(page.locator("lf-top-line")).to_contain_text("Live")
+    process.kill()
+    expect(page.locator("lf-live-banner")).to_contain_text("Connection lost")
+    page.get_by_label("Divisions below").select_option(COUNTY)
+    note = page.locator("lf-map").get_by_text("Some map data could not be read")
+    expect(note).to_be_visible()
+    process.start()
+    expect(page.locator("lf-top-line")).to_contain_text("Live")
+    expect(note).to_have_count(0)
+    page.wait_for_function(
+        "() => document.querySelector('lf-app').shadowRoot.querySelector('lf-map').map"
+        ".queryRenderedFeatures({layers: ['division-3']}).length > 0"
+    )

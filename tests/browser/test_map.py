@@ -80,7 +80,20 @@ def test_flats_in_one_building_fan_out_and_can_be_told_apart(sign_in: Open, town
     fan = page.get_by_role("list", name="3 incidents here")
     expect(fan.get_by_role("button")).to_have_count(3)
     fan.get_by_role("button", name="1-202").click()
-    expect(page.locator("lf-detail")).to_contain_text(f"Incident {incidents['1-202']}")
+    detail = page.locator("lf-detail")
+    expect(detail).to_contain_text(f"Incident {incidents['1-202']}")
+
+    # Escape closes the innermost open thing: the fan, then the case.
+    page.keyboard.press("Escape")
+    expect(fan).to_have_count(0)
+    expect(page.locator("lf-map canvas")).to_be_focused()
+    expect(detail).to_contain_text(f"Incident {incidents['1-202']}")
+    click_on_map(page, *place)
+    expect(fan.get_by_role("button", name="1-101")).to_be_focused()
+    page.get_by_role("button", name="Fold up").click()
+    expect(fan).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(detail).to_contain_text("Choose an incident")
 
 
 def test_a_cluster_shows_the_gravest_inside(sign_in: Open, town: Town) -> None:

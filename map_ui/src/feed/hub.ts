@@ -70,6 +70,9 @@ export class FeedHub {
         if (tab) tab.canSound = message.canSound;
         this.#chooseSpeaker();
         break;
+      case 'silence':
+        this.#sendAll(message);
+        break;
       case 'bye':
         this.#tabs.delete(id);
         this.#chooseSpeaker();

@@ -93,6 +93,9 @@ export class LiveStore {
       case 'speaker':
         this.speaker.set({ you: message.you, anyone: message.anyone });
         return null;
+      case 'silence':
+        // The bell's: what is silenced is as open as before.
+        return null;
       case 'ping':
         return 'pong';
       case 'hub':

@@ -18,6 +18,8 @@ export type ToTab =
   | { type: 'back'; since: number; at: number }
   /** Which tab sounds the alarms: this one, another one, or none. */
   | { type: 'speaker'; you: boolean; anyone: boolean }
+  /** These ring no more, in whichever tab it was pressed. */
+  | { type: 'silence'; ids: readonly number[] }
   | { type: 'ping' }
   /** The hub does not know this tab: it is a new one, or gave up a tab that did not answer for long. Say hello again. */
   | { type: 'hub' };
@@ -25,6 +27,7 @@ export type ToTab =
 export type FromTab =
   | { type: 'hello'; canSound: boolean }
   | { type: 'sound'; canSound: boolean }
+  | { type: 'silence'; ids: readonly number[] }
   | { type: 'pong' }
   | { type: 'retry' }
   | { type: 'stop' }

@@ -48,6 +48,11 @@ const DIMMED = 0.55;
 
 export class SelectionLayer {
   #id: number | null = null;
+  /** The incident with its number of alarms when it was last read: another alarm may bring another camera. */
+  #read: string | null = null;
+  #reading = false;
+  /** Which answer is waited for: not one to an earlier selection, nor one that a broken line may still hold. */
+  #turn = 0;
   #devices: readonly LonLat[] = [];
   #cameras: readonly CameraView[] = [];
 
@@ -64,9 +69,15 @@ export class SelectionLayer {
     if (!source) return;
     if (id !== this.#id) {
       this.#id = id;
+      this.#startAnew();
       this.#devices = [];
       this.#cameras = [];
-      if (id !== null && incident?.position) this.#findDevices(id);
+    }
+    // It may be selected before the feed has it, and its alarms may come faster than it can be read.
+    const wanted = incident?.position ? `${incident.id}/${incident.alarm_count}` : null;
+    if (incident && wanted !== null && wanted !== this.#read && !this.#reading) {
+      this.#read = wanted;
+      this.#findDevices(incident.id);
     }
     source.setData({
       type: 'FeatureCollection',
@@ -80,17 +91,32 @@ export class SelectionLayer {
     }
   }
 
+  /** What could not be read, or was read before the line broke, is read anew. */
+  readAgain(): void {
+    this.#startAnew();
+    this.draw();
+  }
+
+  #startAnew(): void {
+    this.#turn += 1;
+    this.#read = null;
+    this.#reading = false;
+  }
+
   #findDevices(id: number): void {
+    const turn = this.#turn;
+    this.#reading = true;
     incidentDetail(id).then(
       (detail) => {
-        if (this.#id !== id) return;
+        if (turn !== this.#turn) return;
+        this.#reading = false;
         this.#devices = detail.devices.flatMap((device) => (device.position ? [device.position] : []));
         this.#cameras = detail.cameras;
         this.draw();
       },
       () => {
         // The case beside the map asks for the same and says what is wrong; without it no links are drawn.
-        this.#devices = [];
+        if (turn === this.#turn) this.#reading = false;
       },
     );
   }

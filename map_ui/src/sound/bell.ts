@@ -1,46 +1,59 @@
 /** Which sound is due, apart from how it is made: so that "repeats until acknowledged" can be tested without a speaker. */
 import type { Incident, Priority } from '../model/documents.ts';
 import { isUnacknowledged } from '../model/queue.ts';
-import { PATTERNS } from './patterns.ts';
+import { lengthOf, PATTERNS } from './patterns.ts';
 
 export class Bell {
-  #silenced = new Set<number>();
-  #lastRung = Number.NEGATIVE_INFINITY;
+  readonly #silenced = new Set<number>();
+  /** When what repeats last began: nothing else that sounds meanwhile puts its next time off. */
+  #repeatedAt = Number.NEGATIVE_INFINITY;
+  #sounding: Priority | null = null;
+  #soundsUntil = Number.NEGATIVE_INFINITY;
+  /** Came while something graver sounded, and has its turn afterwards. */
+  #waiting: Priority | null = null;
 
-  /** The gravest of what just came, or a repeat that is due. `nowS` in seconds. */
+  /** The gravest of what just came, of what waits, and of the repeats that are due. `nowS` in seconds. */
   due(fresh: readonly Incident[], open: Iterable<Incident>, nowS: number): Priority | null {
-    let gravest: Priority | null = null;
+    let next = this.#waiting;
     for (const incident of fresh) {
       this.#silenced.delete(incident.id);
-      if (gravest === null || incident.priority < gravest) gravest = incident.priority;
+      next = graver(next, incident.priority);
     }
-    if (gravest === null) {
-      for (const incident of open) {
-        const repeat = PATTERNS[incident.priority].repeat_s;
-        if (repeat === null || !isUnacknowledged(incident) || this.#silenced.has(incident.id)) continue;
-        if (nowS - this.#lastRung < repeat) continue;
-        gravest = incident.priority;
-        break;
-      }
+    for (const incident of this.ringing(open)) {
+      const repeat = PATTERNS[incident.priority].repeat_s ?? Number.POSITIVE_INFINITY;
+      if (nowS - this.#repeatedAt >= repeat) next = graver(next, incident.priority);
     }
-    if (gravest !== null) this.#lastRung = nowS;
-    return gravest;
+    if (next === null) return null;
+    if (this.#sounding !== null && nowS < this.#soundsUntil && next >= this.#sounding) {
+      // Two patterns at once are none; what sounds already tells of another of its kind.
+      for (const { priority } of fresh)
+        if (priority > this.#sounding) this.#waiting = graver(this.#waiting, priority);
+      return null;
+    }
+    if (this.#waiting === next) this.#waiting = null;
+    this.#sounding = next;
+    this.#soundsUntil = nowS + lengthOf(PATTERNS[next]);
+    if (PATTERNS[next].repeat_s !== null) this.#repeatedAt = nowS;
+    return next;
   }
 
-  /** Silences what rings now; whatever comes after rings again. */
-  silence(open: Iterable<Incident>): void {
-    this.#silenced = new Set([...open].filter(isUnacknowledged).map((incident) => incident.id));
+  /** Silences these; whatever comes after, or comes again, rings. */
+  silence(ids: Iterable<number>): void {
+    for (const id of ids) this.#silenced.add(id);
+    this.#waiting = null;
   }
 
-  rings(open: Iterable<Incident>): boolean {
+  /** What repeats until somebody has it or silences it. */
+  ringing(open: Iterable<Incident>): Incident[] {
+    const found: Incident[] = [];
     for (const incident of open) {
-      if (
-        isUnacknowledged(incident) &&
-        PATTERNS[incident.priority].repeat_s !== null &&
-        !this.#silenced.has(incident.id)
-      )
-        return true;
+      if (PATTERNS[incident.priority].repeat_s === null || !isUnacknowledged(incident)) continue;
+      if (!this.#silenced.has(incident.id)) found.push(incident);
     }
-    return false;
+    return found;
   }
+}
+
+function graver(held: Priority | null, other: Priority): Priority {
+  return held === null || other < held ? other : held;
 }

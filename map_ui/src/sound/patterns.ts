@@ -26,3 +26,16 @@ export const PATTERNS: Record<Priority, Pattern> = {
   4: { tones: row([440], 0.3, 0.22), volume: 0.25, wave: 'sine', repeat_s: null },
   5: { tones: row([330], 0.3, 0.12), volume: 0.15, wave: 'sine', repeat_s: null },
 };
+
+/** Falls, as no alarm does: the session ended, and from now on nothing rings here. */
+export const ENDED: Pattern = {
+  tones: row([587, 440, 330], 0.3, 0.26),
+  volume: 0.4,
+  wave: 'triangle',
+  repeat_s: null,
+};
+
+/** Seconds until it has sounded to its end. */
+export function lengthOf(pattern: Pattern): number {
+  return Math.max(...pattern.tones.map((tone) => tone.at_s + tone.for_s));
+}

@@ -25,10 +25,16 @@ import './map-legend.ts';
 import './map-fan.ts';
 import './no-place.ts';
 
+/** What of a source could not be read: one tile, or what says where its tiles are. */
+interface Missing {
+  sourceId: string;
+  tile?: { tileID: { canonical: { z: number; x: number; y: number } } };
+}
+
 @customElement('lf-map')
 export class CommandMap extends AppElement {
   @state() private failed = false;
-  @state() private tilesFailed = false;
+  @state() private missing: readonly Missing[] = [];
   @state() private basemapFailed = false;
   @state() private fan: { at: LonLat; incidents: Incident[] } | null = null;
   @state() private off: ReadonlySet<Toggle> = new Set();
@@ -73,7 +79,7 @@ export class CommandMap extends AppElement {
     // Not 'load', which waits for every tile: alarms must not wait for the ground.
     map.on('style.load', () => this.filled());
     map.on('error', (event) => {
-      if ('sourceId' in event) this.tilesFailed = true;
+      if ('sourceId' in event) this.missing = [...this.missing, event as unknown as Missing];
     });
     map.on('click', (event) => this.clicked(event));
     map.on('moveend', (event) => {
@@ -108,6 +114,9 @@ export class CommandMap extends AppElement {
           this.fan = still.length > 0 ? { ...this.fan, incidents: still } : null;
         }
       }),
+      app.live.link.watch((link, before) => {
+        if (link.kind === 'live' && before.kind !== 'live') this.readAgain();
+      }),
       app.places.watch(() => {
         if (this.#loaded) {
           this.#live?.counts();
@@ -139,6 +148,7 @@ export class CommandMap extends AppElement {
     const session = app.session.value;
     if (!map || !session) return;
     const palette = PALETTES[theme.value];
+    this.missing = [];
     putImages(map, palette);
     this.#live?.refill();
     this.#live?.names(locale.value);
@@ -152,6 +162,17 @@ export class CommandMap extends AppElement {
         this.basemapFailed = true;
       });
     }
+  }
+
+  /** The line is there again: what could not be read while it was not, or the note about it stays all night. */
+  private readAgain(): void {
+    const { missing } = this;
+    this.missing = missing.filter(({ tile }) => !tile);
+    for (const { sourceId, tile } of missing) {
+      // Named one by one: asked for all of a source, MapLibre waits for ever for those that failed.
+      if (tile && this.#map?.getSource(sourceId)) this.#map.refreshTiles(sourceId, [tile.tileID.canonical]);
+    }
+    this.#selection?.readAgain();
   }
 
   private restyle(): void {
@@ -267,7 +288,7 @@ export class CommandMap extends AppElement {
       ${this.failed ? html`<p class="failed" role="alert">${t('map.failed')}</p>` : nothing}
       <div class="corner top-left">
         ${app.picking.value ? html`<p class="note strong" role="status">${t('report.picking')}</p>` : nothing}
-        ${this.tilesFailed ? html`<p class="note" role="status">${t('map.tiles_failed')}</p>` : nothing}
+        ${this.missing.length > 0 ? html`<p class="note" role="status">${t('map.tiles_failed')}</p>` : nothing}
         ${this.basemapFailed ? html`<p class="note" role="status">${t('map.basemap_failed')}</p>` : nothing}
         <lf-no-place .app=${app}></lf-no-place>
       </div>
@@ -307,13 +328,17 @@ export class CommandMap extends AppElement {
               .map=${this.#map}
               .at=${this.fan.at}
               .incidents=${this.fan.incidents}
-              @close=${() => {
-                this.fan = null;
-              }}
+              @close=${this.foldFan}
             ></lf-fan>`
           : nothing
       }
     </div>`;
+  }
+
+  private foldFan(): void {
+    // The focus that goes with it stays on the map, and is nobody else's.
+    if (this.renderRoot.querySelector('lf-fan:focus-within')) this.focusMap();
+    this.fan = null;
   }
 
   private toggle(layer: Toggle): void {

@@ -10,7 +10,7 @@ import { isUnacknowledged, queueOrder } from '../model/queue.ts';
 import { shared } from '../theme/shared.ts';
 import { AppElement } from './element.ts';
 import { namedSign, signStyles } from './sign.ts';
-import { whatOf } from './words.ts';
+import { placeOf, whatOf } from './words.ts';
 
 const SHOWN = 40;
 
@@ -20,6 +20,12 @@ export class MapFan extends AppElement {
   @property({ attribute: false }) at!: LonLat;
   @property({ attribute: false }) incidents: readonly Incident[] = [];
   #move = () => this.place();
+  /** The innermost open thing: before the page hears of it, wherever the focus is. */
+  #key = (event: KeyboardEvent) => {
+    if (event.key !== 'Escape' || event.isComposing) return;
+    event.stopPropagation();
+    this.close();
+  };
 
   static override styles = [
     shared,
@@ -37,13 +43,11 @@ export class MapFan extends AppElement {
         top: 0;
         left: 0;
       }
-      .dot {
-        position: absolute;
-        width: 10px;
-        height: 10px;
-        margin: -5px;
+      .close {
+        width: 32px;
+        justify-content: center;
+        border: 2px solid var(--accent);
         border-radius: 50%;
-        background: var(--accent);
       }
       li {
         position: absolute;
@@ -57,12 +61,18 @@ export class MapFan extends AppElement {
         gap: 4px;
         padding: 2px 6px;
         min-height: 32px;
+        /* A long name would cover its neighbour, and the middle. */
+        max-width: 100px;
         background: var(--surface);
+      }
+      .name {
+        overflow: hidden;
+        text-overflow: ellipsis;
       }
       p {
         position: absolute;
         transform: translate(-50%, 0);
-        top: 12px;
+        top: 20px;
         white-space: nowrap;
         background: var(--surface);
         padding: 0 6px;
@@ -74,11 +84,13 @@ export class MapFan extends AppElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.map.on('move', this.#move);
+    window.addEventListener('keydown', this.#key, { capture: true });
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.map.off('move', this.#move);
+    window.removeEventListener('keydown', this.#key, { capture: true });
   }
 
   override firstUpdated(): void {
@@ -94,6 +106,10 @@ export class MapFan extends AppElement {
     this.place();
   }
 
+  private close(): void {
+    this.dispatchEvent(new CustomEvent('close'));
+  }
+
   private place(): void {
     const { x, y } = this.map.project([...this.at]);
     const centre = this.renderRoot.querySelector<HTMLElement>('.centre');
@@ -104,18 +120,30 @@ export class MapFan extends AppElement {
     const shown = queueOrder(this.incidents).slice(0, SHOWN);
     const rest = this.incidents.length - shown.length;
     return html`<div class="centre">
-      <span class="dot"></span>
       <ul aria-label=${t('map.fan', { n: this.incidents.length })}>
         ${shown.map(
           (incident) =>
             html`<li>
-              <button @click=${() => this.app.open(incident.id)} title=${whatOf(incident)}>
+              <button
+                @click=${() => this.app.open(incident.id)}
+                title="${whatOf(incident)} · ${placeOf(this.app, incident)}"
+              >
                 ${namedSign(incident.priority, !isUnacknowledged(incident))}
-                ${incident.site?.unit || incident.site?.name || named('category', incident.category)}
+                <span class="name"
+                  >${incident.site?.unit || incident.site?.name || named('category', incident.category)}</span
+                >
               </button>
             </li>`,
         )}
       </ul>
+      <button
+        class="close"
+        aria-label=${t('map.fan_close')}
+        title="${t('map.fan_close')} (Esc)"
+        @click=${this.close}
+      >
+        ✕
+      </button>
       ${rest > 0 ? html`<p>${t('map.fan_more', { n: rest })}</p>` : nothing}
     </div>`;
   }

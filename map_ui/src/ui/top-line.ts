@@ -137,18 +137,23 @@ export class TopLine extends AppElement {
   private soundState(): TemplateResult {
     const { app } = this;
     const speaker = app.live.speaker.value;
-    if (app.ringing.value && app.player.enabled.value) {
+    // Silenced from any tab; the room may hear another one.
+    if (app.ringing.value && (app.player.enabled.value || speaker.anyone)) {
       return html`<button class="sound" title="${t('sound.silence')} (S)" @click=${() => app.silence()}>
         ${bell(true)} <span class="words">${t('sound.silence')}</span>
       </button>`;
     }
     if (app.player.enabled.value) {
-      return html`<button class="plain sound" title=${t('sound.disable')} @click=${() => app.soundOff()}>
+      return html`<button
+        class="plain sound"
+        title=${t('sound.disable')}
+        @click=${() => app.player.disable()}
+      >
         ${bell(true)}
         <span class="words">${speaker.you || !speaker.anyone ? t('sound.on') : t('sound.other_tab')}</span>
       </button>`;
     }
-    return html`<button class="sound off" title=${t('sound.off')} @click=${() => app.soundOn()}>
+    return html`<button class="sound off" title=${t('sound.off')} @click=${() => app.player.enable()}>
       ${bell(false)}
       <span class="words">${speaker.anyone ? t('sound.other_tab') : t('sound.enable')}</span>
     </button>`;

@@ -3,6 +3,7 @@ import type { App } from '../app.ts';
 import { locale, named, t } from '../i18n/i18n.ts';
 import type { Incident, Placed } from '../model/documents.ts';
 import { divisionName } from '../model/places.ts';
+import { queueOrder } from '../model/queue.ts';
 
 /** What it is: the caller's words of a report, else the category. */
 export function whatOf(incident: Incident): string {
@@ -36,6 +37,26 @@ export function stateOf(incident: Incident): string {
   return incident.handler
     ? `${t(`state.${incident.state}`)} · ${incident.handler.name}`
     : t(`state.${incident.state}`);
+}
+
+/** As many as can be heard out. */
+const SPOKEN = 3;
+
+/** What came just now, to be heard: the gravest first, each by its number, and how many more. */
+export function newsOf(app: App, incidents: readonly Incident[]): string {
+  const spoken = queueOrder(incidents).slice(0, SPOKEN);
+  const more = incidents.length - spoken.length;
+  return [
+    ...spoken.map((incident) =>
+      t('announce.new', {
+        priority: incident.priority,
+        category: named('category', incident.category),
+        place: placeOf(app, incident),
+        id: String(incident.id),
+      }),
+    ),
+    ...(more > 0 ? [t('announce.more', { n: more })] : []),
+  ].join(locale.value === 'zh' ? '。' : '. ');
 }
 
 /** Everything that the search looks at. */
