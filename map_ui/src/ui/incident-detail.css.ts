@@ -123,6 +123,9 @@ export const detailStyles = css`
     width: 100%;
     text-align: start;
   }
+  .bar button.problem {
+    color: var(--bad);
+  }
   .none {
     padding: 48px 24px;
     text-align: center;
