@@ -13,10 +13,11 @@ import { mayWatch } from './model/landing.ts';
 import { EMPTY_STATE } from './model/live-state.ts';
 import { Observable } from './model/observable.ts';
 import { Places } from './model/places.ts';
-import { newestUnacknowledged } from './model/queue.ts';
+import { newestUnacknowledged, queueOrder } from './model/queue.ts';
 import { Bell } from './sound/bell.ts';
 import { ENDED, PATTERNS } from './sound/patterns.ts';
 import { Player } from './sound/player.ts';
+import { fieldHasFocus } from './typing.ts';
 
 export type Tab = 'queue' | 'map' | 'case';
 /** A form that is open inside the detail. */
@@ -42,7 +43,10 @@ export class App {
   readonly focus = new Observable<string | null>(null);
   readonly tab = new Observable<Tab>('queue');
   readonly draft = new Observable<Draft>(null);
+  readonly detailFolded = new Observable(false);
   readonly reporting = new Observable(false);
+  /** A case is looked at meanwhile; the report waits behind it, as it was written so far. */
+  readonly reportWaits = new Observable(false);
   /** Set while the next click on the map gives a place. */
   readonly picking = new Observable<((place: readonly [number, number]) => void) | null>(null);
   readonly follow = new Observable(false);
@@ -143,13 +147,61 @@ export class App {
   }
 
   select(id: number | null): void {
+    const before = this.selected.value;
+    if (before !== id) {
+      if (before !== null) this.answers.left(before);
+      this.draft.set(null);
+    }
     this.selected.set(id);
-    this.draft.set(null);
     if (id !== null) this.live.seen(id);
+    // What is selected is what is seen: a letter may be its command.
+    this.#setReportWaits(id !== null);
   }
 
   open(id: number): void {
     this.select(id);
+    this.#showDetail();
+  }
+
+  /** Opens a form of the selected incident. */
+  write(draft: Exclude<Draft, null>): void {
+    this.#setReportWaits(true);
+    this.draft.set(draft);
+    this.#showDetail();
+  }
+
+  /** Throws the open form away, with what was written in it. */
+  discard(): void {
+    const { selected, draft } = this;
+    if (selected.value !== null && draft.value !== null) this.answers.keep(selected.value, draft.value, '');
+    draft.set(null);
+  }
+
+  /** The form for somebody who telephones: a new one, or the one that waits. */
+  report(): void {
+    this.draft.set(null);
+    this.reporting.set(true);
+    this.reportWaits.set(false);
+    this.#showDetail();
+  }
+
+  endReport(): void {
+    this.reporting.set(false);
+    this.reportWaits.set(false);
+  }
+
+  #setReportWaits(waits: boolean): void {
+    this.reportWaits.set(waits && this.reporting.value);
+    if (this.reportWaits.value) this.picking.set(null);
+  }
+
+  uncheckAll(): void {
+    this.checked.set(new Set());
+    this.answers.manyProblem.set(null);
+  }
+
+  #showDetail(): void {
+    this.detailFolded.set(false);
     this.tab.set('case');
   }
 
@@ -197,9 +249,10 @@ export class App {
       this.#ring(fresh);
       const checked = [...this.checked.value].filter((id) => batch.state.incidents.has(id));
       if (checked.length < this.checked.value.size) this.checked.set(new Set(checked));
-      if (this.follow.value && fresh[0]) {
-        this.select(fresh[0].id);
-        this.zoomTo.set({ incident: fresh[0].id });
+      const [gravest] = queueOrder(fresh);
+      if (gravest && this.#mayFollow()) {
+        this.select(gravest.id);
+        this.zoomTo.set({ incident: gravest.id });
       }
     });
   }
@@ -210,16 +263,21 @@ export class App {
     if (this.#outdated && !this.#writing()) location.reload();
   }
 
-  /** What a page that is loaded anew would take away: a form, a field in use, a press that is on its way. */
+  /** What a page that is loaded anew would take away: a form, a field in use, a press that is on its way or was refused. */
   #writing(): boolean {
-    let focused = document.activeElement;
-    while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
     return (
       this.draft.value !== null ||
       this.reporting.value ||
       this.answers.pending.value.size > 0 ||
-      !!focused?.matches('input, textarea, select')
+      this.answers.problems.value.size > 0 ||
+      fieldHasFocus()
     );
+  }
+
+  /** Never where something would be torn out of somebody's hands. */
+  #mayFollow(): boolean {
+    const reportInFront = this.reporting.value && !this.reportWaits.value;
+    return this.follow.value && this.draft.value === null && !reportInFront && !fieldHasFocus();
   }
 
   #ring(fresh: readonly Incident[]): void {

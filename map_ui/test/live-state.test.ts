@@ -146,6 +146,15 @@ describe('the live state', () => {
     expect(state.seq).toBe(5);
   });
 
+  test('a note on a case that was closed long ago is told, though the case is not held', () => {
+    const closed = incident({ id: 9, version: 8, state: 'closed', closed_at: '2026-03-01T00:00:00Z' });
+    const note: Change = { seq: 1, at: '', kind: 'incident', id: 9, version: 8, document: closed };
+    const { state, diff } = applyChange(EMPTY_STATE, note);
+    expect(diff.incidents.closed).toEqual([9]);
+    expect(diff.incidents.removed).toEqual([]);
+    expect(state.incidents.size).toBe(0);
+  });
+
   test('a device that speaks is told, and is no part of what is open', () => {
     const { state, diff } = applyChange(EMPTY_STATE, {
       seq: 1,

@@ -16,6 +16,8 @@ export interface KindDiff<T> {
   readonly added: readonly T[];
   readonly updated: readonly T[];
   readonly removed: readonly number[];
+  /** Closed things that were not held, of which something was said: a note on a closed case. */
+  readonly closed: readonly number[];
 }
 
 export interface Diff {
@@ -77,6 +79,7 @@ interface Versioned {
 /** A map while it is changed: copied at the first change, and compared only where it was touched. */
 class Touched<T extends Versioned> {
   readonly #ids = new Set<number>();
+  readonly #closed = new Set<number>();
   #copy: Map<number, T> | null = null;
 
   constructor(private readonly before: ReadonlyMap<number, T>) {}
@@ -89,7 +92,8 @@ class Touched<T extends Versioned> {
     const held = this.after.get(document.id);
     if (held && held.version > document.version) return;
     if (document.closed_at === null) this.#open(document.id).set(document.id, document);
-    else this.drop(document.id);
+    else if (held) this.drop(document.id);
+    else this.#closed.add(document.id);
   }
 
   drop(id: number): void {
@@ -97,7 +101,7 @@ class Touched<T extends Versioned> {
   }
 
   diff(): KindDiff<T> {
-    return diffIds(this.#ids, this.before, this.after);
+    return { ...diffIds(this.#ids, this.before, this.after), closed: [...this.#closed] };
   }
 
   #open(id: number): Map<number, T> {
@@ -120,14 +124,14 @@ function diffKind<T extends Versioned>(
   before: ReadonlyMap<number, T>,
   after: ReadonlyMap<number, T>,
 ): KindDiff<T> {
-  return diffIds(new Set([...before.keys(), ...after.keys()]), before, after);
+  return { ...diffIds(new Set([...before.keys(), ...after.keys()]), before, after), closed: [] };
 }
 
 function diffIds<T extends Versioned>(
   ids: Iterable<number>,
   before: ReadonlyMap<number, T>,
   after: ReadonlyMap<number, T>,
-): KindDiff<T> {
+): Omit<KindDiff<T>, 'closed'> {
   const added: T[] = [];
   const updated: T[] = [];
   const removed: number[] = [];

@@ -76,6 +76,10 @@ export class ActionBar extends AppElement {
       .problem {
         padding-bottom: 8px;
       }
+      .unsent {
+        color: var(--text);
+        overflow-wrap: anywhere;
+      }
     `,
   ];
 
@@ -88,24 +92,39 @@ export class ActionBar extends AppElement {
     const before = changed.get('incident') as Incident | undefined;
     if (before && before.id !== this.incident.id) this.disposition = null;
     if (this.app.draft.value === null) this.disposition = null;
+    if (this.app.draft.value !== this.#focused) this.missing = false;
   }
 
   protected override updated(): void {
-    const draft = this.app.draft.value;
-    // The feed may tell of what was sent before its answer comes: what no longer fits is not open, nor in Escape's way.
-    if (draft !== null && !fits(draft, this.incident.state)) this.app.draft.set(null);
-    else if (draft !== null && draft !== this.#focused) {
+    const { app, incident } = this;
+    const draft = app.draft.value;
+    if (draft !== null && !fits(draft, incident.state) && this.isSpent(draft)) {
+      app.draft.set(null);
+      this.#focused = null;
+      return;
+    }
+    if (draft !== null && draft !== this.#focused) {
+      const field = this.renderRoot.querySelector('textarea');
+      if (field) field.value = app.answers.unsent(incident.id).get(draft) ?? '';
       this.renderRoot.querySelector<HTMLElement>('form textarea, form fieldset button')?.focus();
     }
     this.#focused = draft;
+  }
+
+  /**
+   * The feed may tell of what was sent before its answer comes: then the form is not open any more, nor in Escape's way.
+   * When it was another desk, a form with words in it stays: nothing is taken from under the hands that write.
+   */
+  private isSpent(draft: Exclude<Draft, null>): boolean {
+    const text = this.text();
+    return text === '' || this.app.answers.isSending(this.incident.id, draft, text);
   }
 
   override render(): TemplateResult {
     const { app, incident } = this;
     const problem = app.answers.problems.value.get(incident.id);
     const draft = app.draft.value;
-    return html`${problem ? html`<p class="problem" role="alert">${problem}</p>` : nothing}
-      ${draft && fits(draft, incident.state) ? this.form(draft) : nothing}
+    return html`${problem ? this.refused(problem) : nothing} ${draft ? this.form(draft) : nothing}
       <div class="buttons">
         ${this.button('acknowledge', true)} ${this.button('reopen', true)}
         ${this.button('dispatch', incident.state !== 'new')} ${this.button('notes')} ${this.button('close')}
@@ -125,6 +144,26 @@ export class ActionBar extends AppElement {
         ${this.button('on-scene')} ${this.button('resolve')} ${this.button('verify')}
         ${incident.handler?.id === app.session.value?.user.id || incident.state === 'new' ? nothing : this.button('handle')}
       </div>`;
+  }
+
+  /** What was refused, with the words that were not taken, where no open form has them. */
+  private refused(problem: string): TemplateResult {
+    const { app, incident } = this;
+    const unsent = [...app.answers.unsent(incident.id)].filter(([action]) => action !== app.draft.value);
+    return html`<div class="problem">
+      <p role="alert">${problem}</p>
+      ${unsent.map(
+        ([action, text]) =>
+          html`<p class="unsent">${t('action.unsent')} (${t(`action.${action}`)}): “${text}”</p>`,
+      )}
+      ${
+        app.draft.value === null
+          ? html`<button class="link" @click=${() => app.answers.dismiss(incident.id)}>
+              ${t('live.dismiss')}
+            </button>`
+          : nothing
+      }
+    </div>`;
   }
 
   private button(action: Action, primary = false): TemplateResult | typeof nothing {
@@ -152,17 +191,36 @@ export class ActionBar extends AppElement {
       return;
     }
     const draft = action as Exclude<Draft, null>;
-    this.app.draft.set(this.app.draft.value === draft ? null : draft);
+    if (this.app.draft.value === draft) this.app.draft.set(null);
+    else this.app.write(draft);
   }
 
   private form(draft: Exclude<Draft, null>): TemplateResult {
+    const { app, incident } = this;
+    const sending = app.answers.isPending(incident.id, draft);
     const falsely = this.disposition?.startsWith('false_') ?? false;
     return html`<form @submit=${(event: SubmitEvent) => this.submit(event, draft)} novalidate>
       ${draft === 'close' ? this.dispositions() : nothing} ${draft === 'verify' ? this.levels() : nothing}
       <label>
         ${t(LABEL[draft])}
-        <textarea name="text" rows="2" maxlength="2000" @keydown=${this.sendOnEnter}></textarea>
+        <textarea
+          name="text"
+          rows="2"
+          maxlength="2000"
+          @keydown=${this.sendOnEnter}
+          @input=${(event: InputEvent) => {
+            app.answers.keep(incident.id, draft, (event.target as HTMLTextAreaElement).value);
+          }}
+        ></textarea>
       </label>
+      ${
+        // Another desk was faster: the server would refuse it; the words stay, to be copied or thrown away.
+        fits(draft, incident.state)
+          ? nothing
+          : html`<p class="problem" role="alert">
+              ${t('action.overtaken', { state: t(`state.${incident.state}`) })}
+            </p>`
+      }
       ${this.missing ? html`<p class="problem" role="alert">${t('action.text_missing')}</p>` : nothing}
       <div class="buttons">
         ${
@@ -170,15 +228,15 @@ export class ActionBar extends AppElement {
             ? nothing
             : html`<button class=${falsely ? 'danger' : 'primary'} type="submit">
                 ${
-                  falsely && this.disposition
-                    ? t('action.confirm_false', { disposition: t(`disposition.${this.disposition}`) })
-                    : t(draft === 'close' ? 'action.close' : 'action.send')
+                  sending
+                    ? t('action.sending')
+                    : falsely && this.disposition
+                      ? t('action.confirm_false', { disposition: t(`disposition.${this.disposition}`) })
+                      : t(draft === 'close' ? 'action.close' : 'action.send')
                 }
               </button>`
         }
-        <button type="button" title="Esc" @click=${() => this.app.draft.set(null)}>
-          ${t('action.cancel')}
-        </button>
+        <button type="button" title="Esc" @click=${() => app.discard()}>${t('action.cancel')}</button>
       </div>
     </form>`;
   }
@@ -248,10 +306,14 @@ export class ActionBar extends AppElement {
     } else void this.send(draft, { text });
   }
 
-  /** Folds the form once it was taken, unless by then another form is open, or this one for another incident. */
+  /**
+   * Folds the form once it was taken, unless by then another form is open, or this one for another incident, or somebody
+   * writes on.
+   */
   private async send(action: Exclude<Draft, null>, body: Record<string, unknown>): Promise<void> {
     const { id } = this.incident;
     if (!(await this.app.answers.act(id, action, body))) return;
-    if (this.incident.id === id && this.app.draft.value === action) this.app.draft.set(null);
+    const written = this.app.answers.unsent(id).has(action);
+    if (this.incident.id === id && this.app.draft.value === action && !written) this.app.draft.set(null);
   }
 }

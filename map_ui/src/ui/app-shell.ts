@@ -22,7 +22,6 @@ import './no-permission.ts';
 @customElement('lf-app')
 export class AppShell extends AppElement {
   @state() private queueFolded = false;
-  @state() private detailFolded = false;
   @state() private helpOpen = false;
   #stopKeys: (() => void) | null = null;
 
@@ -109,7 +108,7 @@ export class AppShell extends AppElement {
           visibility: hidden;
         }
         .no-case lf-detail {
-          display: block;
+          display: flex;
         }
         lf-tabs {
           grid-area: tabs;
@@ -120,7 +119,15 @@ export class AppShell extends AppElement {
   ];
 
   protected override watched(app: App) {
-    return [app.session, app.startProblem, app.selected, app.reporting, app.tab, app.live.ready];
+    return [
+      app.session,
+      app.startProblem,
+      app.selected,
+      app.reporting,
+      app.detailFolded,
+      app.tab,
+      app.live.ready,
+    ];
   }
 
   override connectedCallback(): void {
@@ -153,9 +160,9 @@ export class AppShell extends AppElement {
     const { app } = this;
     if (this.helpOpen) this.helpOpen = false;
     else if (app.picking.value) app.picking.set(null);
-    else if (app.draft.value) app.draft.set(null);
-    else if (app.reporting.value) app.reporting.set(false);
-    else if (app.checked.value.size > 0) app.checked.set(new Set());
+    else if (app.draft.value) app.discard();
+    else if (app.reporting.value && !app.reportWaits.value) app.endReport();
+    else if (app.checked.value.size > 0 || app.answers.manyProblem.value !== null) app.uncheckAll();
     else if (app.selected.value !== null) {
       app.select(null);
       app.tab.set('queue');
@@ -176,7 +183,7 @@ export class AppShell extends AppElement {
       `tab-${app.tab.value}`,
       hasCase ? '' : 'no-case',
       this.queueFolded ? 'folded-queue' : '',
-      this.detailFolded ? 'folded-case' : '',
+      app.detailFolded.value ? 'folded-case' : '',
     ];
     return html`<div class=${classes.join(' ')} lang=${locale.value}>
       <lf-top-line .app=${app}></lf-top-line>
@@ -192,9 +199,9 @@ export class AppShell extends AppElement {
         <lf-map .app=${app}></lf-map>
         <lf-detail
           .app=${app}
-          .folded=${this.detailFolded}
+          .folded=${app.detailFolded.value}
           @fold=${() => {
-            this.detailFolded = !this.detailFolded;
+            app.detailFolded.set(!app.detailFolded.value);
           }}
         ></lf-detail>
       </main>

@@ -59,6 +59,19 @@ export class ContactRow extends AppElement {
     }
   }
 
+  /** Escape folds the question, not the case around it. */
+  private foldOnEscape(event: KeyboardEvent): void {
+    if (event.key !== 'Escape' || event.isComposing) return;
+    event.stopPropagation();
+    this.fold();
+    this.renderRoot.querySelector<HTMLElement>('button.link')?.focus();
+  }
+
+  private fold(): void {
+    this.asking = false;
+    this.problem = null;
+  }
+
   private async ask(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     const field = this.renderRoot.querySelector('input');
@@ -108,20 +121,13 @@ export class ContactRow extends AppElement {
       </div>
       ${
         this.asking
-          ? html`<form @submit=${this.ask} novalidate>
+          ? html`<form @submit=${this.ask} @keydown=${this.foldOnEscape} novalidate>
               <label>${t('detail.reveal_reason')}<input name="reason" maxlength="200" /></label>
               <div class="buttons">
                 <button class="primary" ?disabled=${this.sending}>
                   ${this.sending ? t('action.sending') : t('detail.reveal_go')}
                 </button>
-                <button
-                  type="button"
-                  @click=${() => {
-                    this.asking = false;
-                  }}
-                >
-                  ${t('action.cancel')}
-                </button>
+                <button type="button" @click=${this.fold}>${t('action.cancel')}</button>
               </div>
             </form>`
           : nothing

@@ -2,13 +2,19 @@ import { css } from 'lit';
 
 export const detailStyles = css`
   :host {
-    display: block;
+    display: flex;
+    flex-direction: column;
     min-height: 0;
     background: var(--surface);
     border-inline-start: 1px solid var(--line);
     overflow: hidden;
   }
+  .case {
+    flex: 1;
+    min-height: 0;
+  }
   :host > section,
+  .case > section,
   section[aria-labelledby] {
     height: 100%;
     display: flex;
@@ -107,6 +113,18 @@ export const detailStyles = css`
     padding: 8px 12px;
     background: var(--raised);
     border-radius: 4px;
+  }
+  .bar {
+    padding: 8px 16px;
+    border-bottom: 1px solid var(--line);
+    background: var(--raised);
+  }
+  .bar button {
+    width: 100%;
+    text-align: start;
+  }
+  .bar button.problem {
+    color: var(--bad);
   }
   .none {
     padding: 48px 24px;

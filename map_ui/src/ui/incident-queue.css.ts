@@ -173,6 +173,10 @@ export const queueStyles = css`
     background: var(--accent);
     color: var(--onAccent);
   }
+  .mark.unsent {
+    background: var(--badGround);
+    color: var(--onBad);
+  }
   .bar {
     position: absolute;
     inset: auto 0 0 36px;

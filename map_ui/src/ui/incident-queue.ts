@@ -44,6 +44,7 @@ export class IncidentQueue extends AppElement {
       app.places,
       app.answers.manyPending,
       app.answers.manyProblem,
+      app.answers.problems,
     ];
   }
 
@@ -78,6 +79,8 @@ export class IncidentQueue extends AppElement {
       if (this.#observed) this.#observer.unobserve(this.#observed);
       if (scroller) this.#observer.observe(scroller);
       this.#observed = scroller;
+      // A list that is there again begins at its top, and no scrolling tells so.
+      this.top = scroller?.scrollTop ?? 0;
     }
     // Set through the object model: the content security policy allows no style attribute.
     const rows = this.app.shown.value;
@@ -108,7 +111,7 @@ export class IncidentQueue extends AppElement {
         <button
           class="plain"
           ?disabled=${!app.may('incident.open')}
-          @click=${() => this.report()}
+          @click=${() => app.report()}
           title="${t('queue.report')} (R)"
         >
           + ${t('queue.report')}
@@ -147,11 +150,6 @@ export class IncidentQueue extends AppElement {
 
   private fold(): void {
     this.dispatchEvent(new CustomEvent('fold'));
-  }
-
-  private report(): void {
-    this.app.reporting.set(true);
-    this.app.tab.set('case');
   }
 
   private list(all: readonly Incident[]): TemplateResult {
@@ -219,10 +217,8 @@ export class IncidentQueue extends AppElement {
               >
                 ${app.answers.manyPending.value ? t('action.sending') : t('queue.acknowledge_n', { n: fresh.length })}
               </button>
-              <button class="plain" @click=${() => app.checked.set(new Set())}>
-                ${t('queue.select_none')}
-              </button>`
-          : nothing
+              <button class="plain" @click=${() => app.uncheckAll()}>${t('queue.select_none')}</button>`
+          : html`<button class="plain" @click=${() => app.uncheckAll()}>${t('live.dismiss')}</button>`
       }
       ${problem === null ? nothing : html`<p class="problem" role="alert">${refusals(problem)}</p>`}
     </div>`;

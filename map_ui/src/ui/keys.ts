@@ -1,6 +1,7 @@
 /** One key, one action, from anywhere but a text field. */
 import type { App, Draft } from '../app.ts';
 import { fits, RIGHT_OF } from '../model/actions.ts';
+import { Hands, isField } from '../typing.ts';
 
 export interface KeyTargets {
   help(): void;
@@ -32,27 +33,39 @@ export const KEY_LIST = [
 ] as const;
 
 export function listenToKeys(app: () => App | undefined, targets: KeyTargets): () => void {
+  const hands = new Hands();
+  const ended = () => hands.ended();
   const listener = (event: KeyboardEvent) => {
     const running = app();
-    if (!running?.session.value) return;
+    // While a word is put together in Chinese, Escape and Enter belong to that word.
+    if (!running?.session.value || event.isComposing) return;
     if (event.key === 'Escape') {
+      ended();
       targets.back();
       return;
     }
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
+    const withOthers = event.ctrlKey || event.metaKey || event.altKey;
+    if (isField(event.composedPath()[0])) {
+      if (endsSentence(event)) ended();
+      else if (!withOthers) hands.typed(performance.now());
+      return;
+    }
+    if (withOthers || hands.areWriting(performance.now())) return;
     if (press(event.key, running, targets, isControl(event))) event.preventDefault();
   };
   window.addEventListener('keydown', listener);
-  return () => window.removeEventListener('keydown', listener);
+  // Whoever turns to something else has ended the sentence.
+  for (const turned of ['focusin', 'pointerdown'] as const) window.addEventListener(turned, ended);
+  return () => {
+    window.removeEventListener('keydown', listener);
+    for (const turned of ['focusin', 'pointerdown'] as const) window.removeEventListener(turned, ended);
+  };
 }
 
-function isTyping(event: KeyboardEvent): boolean {
-  const target = event.composedPath()[0];
-  return (
-    target instanceof HTMLTextAreaElement ||
-    target instanceof HTMLSelectElement ||
-    (target instanceof HTMLInputElement && target.type !== 'checkbox')
-  );
+/** Ctrl+Enter sends a form; Enter alone does from a field of one line. */
+function endsSentence(event: KeyboardEvent): boolean {
+  const oneLine = event.composedPath()[0] instanceof HTMLInputElement;
+  return event.key === 'Enter' && (oneLine || event.ctrlKey || event.metaKey);
 }
 
 /** Enter on a button presses that button. */
@@ -100,8 +113,7 @@ function press(key: string, app: App, targets: KeyTargets, onControl: boolean): 
       return true;
     case 'r':
       if (!app.may('incident.open')) return false;
-      app.reporting.set(true);
-      app.tab.set('case');
+      app.report();
       return true;
     case '/':
       targets.search();
@@ -130,21 +142,24 @@ function step(app: App, by: 1 | -1, targets: KeyTargets): void {
 }
 
 function acknowledge(app: App): boolean {
-  if (app.checked.value.size > 0) {
-    void app.answers.acknowledgeMany([...app.checked.value]);
+  // Of the ticked ones another desk may have taken some meanwhile.
+  const ticked = [...app.checked.value].filter((id) => app.incident(id)?.state === 'new');
+  if (ticked.length > 0) {
+    void app.answers.acknowledgeMany(ticked);
     return true;
   }
   const incident = app.incident(app.selected.value);
   if (!incident || !fits('acknowledge', incident.state) || !app.may(RIGHT_OF.acknowledge)) return false;
-  void app.answers.act(incident.id, 'acknowledge');
+  // A report may cover it: nothing is acknowledged unseen.
+  if (app.reporting.value && !app.reportWaits.value) app.open(incident.id);
+  else void app.answers.act(incident.id, 'acknowledge');
   return true;
 }
 
 function draft(app: App, kind: Exclude<Draft, null>): boolean {
   const incident = app.incident(app.selected.value);
   if (!incident || !fits(kind, incident.state) || !app.may(RIGHT_OF[kind])) return false;
-  app.draft.set(kind);
-  app.tab.set('case');
+  app.write(kind);
   return true;
 }
 
@@ -153,5 +168,6 @@ export function toggleChecked(app: App, id: number | null): boolean {
   const checked = new Set(app.checked.value);
   if (!checked.delete(id)) checked.add(id);
   app.checked.set(checked);
+  app.answers.manyProblem.set(null);
   return true;
 }

@@ -43,6 +43,7 @@ export function queueRow(app: App, incident: Incident, index: number, of: number
         <span class="line">
           <b>${what}</b>
           ${app.live.meanwhile.value.has(incident.id) ? html`<em class="mark">${t('queue.meanwhile')}</em>` : nothing}
+          ${app.answers.problems.value.has(incident.id) ? html`<em class="mark unsent">${t('action.unsent')}</em>` : nothing}
         </span>
         <span class="line place">${place}</span>
       </span>

@@ -63,6 +63,11 @@ export class ReportForm extends AppElement {
   }
 
   override firstUpdated(): void {
+    this.focusForm();
+  }
+
+  /** What is typed next belongs here, and is no command. */
+  focusForm(): void {
     this.renderRoot.querySelector('select')?.focus();
   }
 
@@ -100,8 +105,11 @@ export class ReportForm extends AppElement {
         caller_name: field('caller_name'),
         caller_phone: field('caller_phone'),
       });
-      this.app.reporting.set(false);
-      this.app.open(made.id);
+      // Thrown away meanwhile, or a case is being worked on: the new one waits in the queue like any other.
+      if (!this.isConnected) return;
+      const waits = this.app.reportWaits.value;
+      this.app.endReport();
+      if (!waits) this.app.open(made.id);
     } catch (problem) {
       this.problem = explain(problem);
     } finally {
@@ -117,7 +125,7 @@ export class ReportForm extends AppElement {
           class="plain"
           aria-label=${t('action.cancel')}
           title="Esc"
-          @click=${() => this.app.reporting.set(false)}
+          @click=${() => this.app.endReport()}
         >
           ✕
         </button>
@@ -172,8 +180,14 @@ export class ReportForm extends AppElement {
           <button class="primary" type="submit" ?disabled=${this.sending}>
             ${this.sending ? t('action.sending') : t('report.submit')}
           </button>
-          <button type="button" @click=${() => this.app.reporting.set(false)}>${t('action.cancel')}</button>
+          <button type="button" @click=${() => this.app.endReport()}>${t('action.cancel')}</button>
         </div>
       </form>`;
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'lf-report': ReportForm;
   }
 }
