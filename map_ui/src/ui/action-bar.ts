@@ -49,6 +49,7 @@ export class ActionBar extends AppElement {
       textarea {
         resize: vertical;
         min-height: 56px;
+        margin-top: 4px; /* the ring of the focus would cut the label */
       }
       fieldset {
         border: 0;
