@@ -19,12 +19,15 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Request,
+    Route,
     expect,
     sync_playwright,
 )
 from playwright.sync_api import Error as PlaywrightError
 
 from api.auth.dependencies import COOKIE
+from api.settings import Settings
+from tests.browser.process import LINE_LOST, Process
 from tests.browser.town import Town
 from tests.chromium import launch
 from tests.integration.conftest import (
@@ -149,6 +152,45 @@ def browse(chromium: Browser, served: Served) -> Iterator[Callable[..., Watched]
             leave(page)
         watched.context.close()
     assert wrong == []
+
+
+@pytest.fixture
+def process(settings: Settings) -> Iterator[Process]:
+    """The API as a process that the test may kill and start again."""
+    one = Process(settings)
+    one.start()
+    yield one
+    one.kill()
+
+
+@pytest.fixture
+def sign_in_there(process: Process, browse: Browse, sign_in: Open) -> Open:
+    """Opens the map of ``process``; what the browser says of the lost line is no fault."""
+
+    def open_page(**how: Any) -> Page:
+        watched = browse(url=process.url, **how)
+        watched.expected.append(LINE_LOST)
+        return sign_in(watched=watched)
+
+    return open_page
+
+
+def is_live(page: Page) -> None:
+    """The page says that its picture is live."""
+    expect(page.locator("lf-top-line .link")).to_contain_text("Live")
+
+
+def intercept(page: Page, pattern: str, handler: Callable[[Route], object]) -> None:
+    """From now on the test answers these requests of an open page.
+
+    A busy page goes on asking past a route that was just set, and hears of it only after the key that was pressed
+    later: so it is let ask for something else until that is intercepted.
+    """
+    page.route(pattern, handler)
+    page.route("**/healthz?intercepted", lambda route: route.fulfill(body="intercepted"))
+    page.wait_for_function(
+        "async () => (await (await fetch('/healthz?intercepted')).text()) === 'intercepted'"
+    )
 
 
 @pytest.fixture

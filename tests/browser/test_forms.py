@@ -10,14 +10,11 @@ import psycopg
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from api.auth.dependencies import COOKIE
-from tests.browser.conftest import DESKTOP, PHONE, Browse, Open
-from tests.browser.test_live import Process, process
+from tests.browser.conftest import DESKTOP, PHONE, Browse, Open, intercept, is_live
+from tests.browser.process import Process
 from tests.browser.test_screens import accessible
 from tests.browser.town import Town
 from tests.integration.serving import Served
-
-__all__ = ["process"]
 
 ORDER = "Car 3 to the door"
 
@@ -55,7 +52,7 @@ class Held:
     def __init__(self, page: Page, pattern: str) -> None:
         self.page = page
         self.routes: list[Route] = []
-        page.route(pattern, lambda route: self.routes.append(route))
+        intercept(page, pattern, self.routes.append)
 
     def one(self) -> Route:
         """The next one, once it was sent."""
@@ -294,23 +291,10 @@ def test_a_report_that_is_answered_late_takes_no_case_away(sign_in: Open, two: t
 
 
 def test_a_case_that_could_not_be_read_is_read_when_the_line_is_back(
-    process: Process,
-    browse: Browse,
-    town: Town,
-    served: Served,
-    owner_conn: psycopg.Connection[Any],
-    two: tuple[int, int],
+    process: Process, sign_in_there: Open, two: tuple[int, int]
 ) -> None:
-    watched = browse(url=process.url)
-    watched.expected.append(
-        re.compile(r"ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|Failed to load resource")
-    )
-    watched.context.add_cookies(
-        [{"name": COOKIE, "value": served.token(owner_conn, "li"), "url": process.url}]
-    )
-    page = watched.context.new_page()
-    page.goto(process.url)
-    expect(page.locator("lf-top-line")).to_contain_text("Live")
+    page = sign_in_there()
+    is_live(page)
     process.kill()
     expect(page.locator("lf-live-banner")).to_contain_text("Connection lost")
     row(page, two[0]).locator(".open").click()
@@ -399,7 +383,8 @@ def test_ticked_rows_that_another_desk_took_are_not_in_the_way(
 def test_what_a_mass_acknowledgement_refused_goes_with_escape(sign_in: Open, two: tuple[int, int]) -> None:
     page = sign_in()
     row(page, two[0]).get_by_role("checkbox").check()
-    page.route(
+    intercept(
+        page,
         "**/incidents/acknowledge",
         lambda route: route.fulfill(
             json={"done": [], "refused": [{"id": two[0], "type": "x", "detail": "it is acknowledged"}]}

@@ -19,7 +19,7 @@ from api.auth.dependencies import COOKIE
 from api.database.pool import connect
 from api.embedded.mosquitto import Login
 from api.settings import Settings, load_settings
-from tests.browser.conftest import PHONE, Browse, Open, Watched
+from tests.browser.conftest import PHONE, Browse, Open, Watched, intercept
 from tests.browser.test_screens import accessible
 from tests.browser.town import HASHED, PASSWORD, VILLAGE, ZONE, Town
 from tests.integration.servers import Broker
@@ -128,8 +128,7 @@ def open_page(browse: Browse, served: Served, town: Town, user: str, language: s
     watched.context.grant_permissions(["geolocation"], origin=served.url)
     watched.context.set_geolocation({"longitude": HERE[0], "latitude": HERE[1], "accuracy": 8})
     token = served.token(town.owner, user)
-    watched.context.add_cookies([{"name": COOKIE, "value": token, "url": served.url, "sameSite": "Strict"}])
-    page = watched.context.new_page()
+    page = watched.signed_in(token)
     page.goto(f"{served.url}/install")
     return page
 
@@ -579,10 +578,10 @@ def test_an_answer_that_is_lost_saves_nothing_twice(browse: Browse, served: Serv
     page.locator("[name=kind][value=shop]").check()
     page.locator("[name=contact_name]").fill("Wang")
     page.locator("[name=contact_phone]").fill("13812345678")
-    page.route("**/api/v1/sites**", lose)
-    page.route("**/api/v1/sites/*/contacts", lose)
-    page.route("**/api/v1/devices", lose)
-    page.route("**/api/v1/devices/*/setup", lose)
+    intercept(page, "**/api/v1/sites**", lose)
+    intercept(page, "**/api/v1/sites/*/contacts", lose)
+    intercept(page, "**/api/v1/devices", lose)
+    intercept(page, "**/api/v1/devices/*/setup", lose)
     told = page.get_by_role("alert").filter(has_text="nothing is saved twice")
 
     def press(button: str, *, loses: int) -> None:
@@ -694,7 +693,7 @@ def test_lists_that_could_not_be_read_are_read_again_and_stop_nobody(
     page = open_page(browse, served, village, "zhang")
     page.get_by_role("button", name="Use this phone's position").click()
     page.get_by_text("Zhao's house").click()
-    page.route("**/api/v1/devices?**", lambda route: route.abort())
+    intercept(page, "**/api/v1/devices?**", lambda route: route.abort())
     page.get_by_role("button", name="Next").click()
     expect(page.get_by_role("alert")).to_contain_text("could not be read")
     expect(page.get_by_role("button", name="Save, and begin the test")).to_be_enabled()
@@ -713,7 +712,7 @@ def test_a_line_that_is_half_dead_is_not_taken_for_a_silent_device(
     until = datetime.now(UTC) + timedelta(minutes=5)
     village.world.device("yard-1", status="test", test_until=until, village=VILLAGE)
     page = open_page(browse, served, village, "zhang")
-    page.route("**/api/v1/signals**", lambda _route: None)  # no answer, and no error either
+    intercept(page, "**/api/v1/signals**", lambda _route: None)  # no answer, and no error either
     page.get_by_role("button", name="yard-1").click()
     expect(page.get_by_role("alert")).to_contain_text("Connection lost", timeout=6000)
     page.unroute("**/api/v1/signals**")

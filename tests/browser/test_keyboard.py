@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Browse, Open
+from tests.browser.conftest import Browse, Open, intercept
 from tests.browser.town import Town
 
 
@@ -133,7 +133,8 @@ def test_a_refusal_is_said_in_plain_words_beside_the_button(
     expect(page.locator("lf-queue li")).to_have_count(1)
     page.keyboard.press("j")
     expect(page.locator("lf-detail")).to_contain_text(f"Incident {incident}")
-    page.route(
+    intercept(
+        page,
         "**/acknowledge",
         lambda route: route.fulfill(
             status=409,

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.auth.dependencies import COOKIE
-from api.embedded.ports import any_free
 from api.settings import Settings
-from tests.browser.conftest import Browse, Open
+from tests.browser.conftest import Browse, Open, is_live
+from tests.browser.process import Process
 from tests.browser.town import COUNTY, OTHER_VILLAGE, PASSWORD, TOWNSHIP, Town
-from tests.integration.serving import Served, serve, wait_until
+from tests.integration.serving import Served, serve
 
 
 def test_an_alarm_appears_without_a_refresh_in_the_queue_and_on_the_map(sign_in: Open, town: Town) -> None:
@@ -73,21 +66,15 @@ class Counting:
         await self._app(scope, receive, send)
 
 
-def test_many_tabs_take_one_connection(
-    town: Town, settings: Settings, browse: Browse, owner_conn: psycopg.Connection[Any]
-) -> None:
+def test_many_tabs_take_one_connection(town: Town, settings: Settings, browse: Browse, sign_in: Open) -> None:
     """Four tabs of a browser, one stream: the server counts."""
     streams: list[str] = []
     town.house("Wang's house", "pir-1")
     with serve(settings, prepare=lambda app: app.add_middleware(Counting, streams=streams)) as served:
         watched = browse(url=served.url)
-        watched.context.add_cookies(
-            [{"name": COOKIE, "value": served.token(owner_conn, "li"), "url": served.url}]
-        )
-        pages = [watched.context.new_page() for _ in range(4)]
+        pages = [sign_in(watched=watched) for _ in range(4)]
         for page in pages:
-            page.goto(served.url)
-            expect(page.locator("lf-top-line")).to_contain_text("Live")
+            is_live(page)
         incident = town.hears("pir-1", "130")
         for page in pages:
             expect(page.locator(f"lf-queue li[data-id='{incident}']")).to_be_visible()
@@ -96,20 +83,16 @@ def test_many_tabs_take_one_connection(
 
 
 def test_a_tab_whose_shared_worker_died_says_so_and_gets_another_one(
-    browse: Browse, town: Town, served: Served, owner_conn: psycopg.Connection[Any]
+    browse: Browse, sign_in: Open, town: Town
 ) -> None:
     """It dies with the tab that it was begun for, and no event says so: the other would show "Live" for ever."""
     town.house("Wang's house", "pir-1")
     watched = browse()
-    watched.context.add_cookies(
-        [{"name": COOKIE, "value": served.token(owner_conn, "li"), "url": served.url}]
-    )
-    first, page = watched.context.new_page(), watched.context.new_page()
+    first, page = sign_in(watched=watched), watched.context.new_page()
     page.clock.install()
-    link = page.locator("lf-top-line .link")
+    page.goto(watched.host)
     for one in (first, page):
-        one.goto(served.url)
-        expect(one.locator("lf-top-line .link")).to_contain_text("Live")
+        is_live(one)
     page.evaluate("window.stillTheSamePage = true")
 
     with first.expect_event("crash"), pytest.raises(PlaywrightError):
@@ -121,7 +104,7 @@ def test_a_tab_whose_shared_worker_died_says_so_and_gets_another_one(
     page.clock.fast_forward(21_000)
 
     expect(row).to_contain_text("Changed while disconnected")
-    expect(link).to_contain_text("Live")
+    is_live(page)
     expect(page.locator("lf-live-banner")).to_contain_text("1 incident changed meanwhile")
     later = town.hears("pir-1", "120")
     expect(page.locator(f"lf-queue li[data-id='{later}']")).to_be_visible()
@@ -129,17 +112,13 @@ def test_a_tab_whose_shared_worker_died_says_so_and_gets_another_one(
 
 
 def test_who_signs_in_again_after_the_session_ended_is_not_thrown_back(
-    browse: Browse, town: Town, served: Served, owner_conn: psycopg.Connection[Any]
+    browse: Browse, sign_in: Open, town: Town, owner_conn: psycopg.Connection[Any]
 ) -> None:
     """With a second tab open, the worker that was told of the end lives on."""
     watched = browse()
-    watched.context.add_cookies(
-        [{"name": COOKIE, "value": served.token(owner_conn, "li"), "url": served.url}]
-    )
-    pages = [watched.context.new_page() for _ in range(2)]
+    pages = [sign_in(watched=watched) for _ in range(2)]
     for page in pages:
-        page.goto(served.url)
-        expect(page.locator("lf-top-line")).to_contain_text("Live")
+        is_live(page)
     owner_conn.execute("DELETE FROM sessions")
     owner_conn.commit()
     for page in pages:
@@ -148,7 +127,7 @@ def test_who_signs_in_again_after_the_session_ended_is_not_thrown_back(
     pages[0].get_by_label("Password").fill(PASSWORD)
     pages[0].keyboard.press("Enter")
     for page in pages:
-        expect(page.locator("lf-top-line")).to_contain_text("Live")
+        is_live(page)
     incident = open_incident(town)
     for page in pages:
         expect(page.locator(f"lf-queue li[data-id='{incident}']")).to_be_visible()
@@ -183,62 +162,14 @@ def open_incident(town: Town) -> int:
     return town.hears("pir-1", "130")
 
 
-class Process:
-    """The API as a process of its own, on a port that it keeps."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.port = any_free("127.0.0.1")
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.environment = os.environ | {
-            "LIANFANG_DATABASE_URL": str(settings.database_url),
-            "LIANFANG_MQTT_URL": str(settings.mqtt_url),
-            "LIANFANG_VAR_DIR": str(settings.var_dir),
-            "LIANFANG_HTTP_PORT": str(self.port),
-        }
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self.process = subprocess.Popen([sys.executable, "-m", "api.cli", "serve"], env=self.environment)
-        wait_until(self.answers, 30, "the API")
-
-    def answers(self) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, "the API went down by itself"
-        try:
-            return httpx.get(f"{self.url}/healthz", timeout=2).is_success
-        except httpx.TransportError:
-            return False
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
-
-
-@pytest.fixture
-def process(settings: Settings) -> Iterator[Process]:
-    one = Process(settings)
-    one.start()
-    yield one
-    one.kill()
-
-
 def test_a_lost_connection_is_said_at_once_and_what_came_meanwhile_is_marked(
-    process: Process, browse: Browse, town: Town, served: Served, owner_conn: psycopg.Connection[Any]
+    process: Process, sign_in_there: Open, town: Town
 ) -> None:
     town.house("Wang's house", "pir-1")
     town.house("Zhao's house", "pir-2")
     before = town.hears("pir-1", "130")
-    watched = browse(url=process.url)
-    watched.expected.append(
-        re.compile(r"ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|Failed to load resource")
-    )
-    watched.context.add_cookies(
-        [{"name": COOKIE, "value": served.token(owner_conn, "li"), "url": process.url}]
-    )
-    page = watched.context.new_page()
-    page.goto(process.url)
-    expect(page.locator("lf-top-line")).to_contain_text("Live")
+    page = sign_in_there()
+    is_live(page)
     page.evaluate("window.stillTheSamePage = true")
 
     process.kill()
@@ -259,25 +190,17 @@ def test_a_lost_connection_is_said_at_once_and_what_came_meanwhile_is_marked(
 
 
 def test_what_of_the_map_could_not_be_read_is_read_again_when_the_line_is_back(
-    process: Process, browse: Browse, town: Town, served: Served, owner_conn: psycopg.Connection[Any]
+    process: Process, sign_in_there: Open
 ) -> None:
-    watched = browse(url=process.url)
-    watched.expected.append(
-        re.compile(r"ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|Failed to (load resource|fetch)|AJAXError")
-    )
-    watched.context.add_cookies(
-        [{"name": COOKIE, "value": served.token(owner_conn, "li"), "url": process.url}]
-    )
-    page = watched.context.new_page()
-    page.goto(process.url)
-    expect(page.locator("lf-top-line")).to_contain_text("Live")
+    page = sign_in_there()
+    is_live(page)
     process.kill()
     expect(page.locator("lf-live-banner")).to_contain_text("Connection lost")
     page.get_by_label("Divisions below").select_option(COUNTY)
     note = page.locator("lf-map").get_by_text("Some map data could not be read")
     expect(note).to_be_visible()
     process.start()
-    expect(page.locator("lf-top-line")).to_contain_text("Live")
+    is_live(page)
     expect(note).to_have_count(0)
     page.wait_for_function(
         "() => document.querySelector('lf-app').shadowRoot.querySelector('lf-map').map"

@@ -55,10 +55,7 @@ def test_who_may_see_no_incident_is_told_whom_to_ask(
 ) -> None:
     town.world.user("auditor", role="auditor")
     watched = browse()
-    watched.context.add_cookies(
-        [{"name": "lianfang_session", "value": served.token(owner_conn, "auditor"), "url": served.url}]
-    )
-    page = watched.context.new_page()
+    page = watched.signed_in(served.token(owner_conn, "auditor"))
     page.goto(served.url)
     expect(page.get_by_role("heading", name="No right to answer alarms")).to_be_visible()
     expect(page.get_by_text("Ask your administrator")).to_be_visible()
