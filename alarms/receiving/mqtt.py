@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,18 +26,17 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
-from psycopg import Connection
 
 from alarms.model import RawMessage
 from alarms.receiving.buffered_socket import BufferedSocket
-from alarms.receiving.intake import Outcome, Rules
+from alarms.receiving.intake import Outcome
 from alarms.receiving.lane import Lane, Received
 from alarms.receiving.packets import puback, publish
+from alarms.receiving.storing import Store
 
 CLIENT_ID = "lianfang-intake"
 TOPICS = ("lianfang/v1/+/signal", "lianfang/v1/+/state", "gw/#", "enrol/#")
 NEVER_EXPIRES = 0xFFFFFFFF
-LANES = 2
 KEEP_ALIVE_S = 60
 NO_ROOM_S = 10.0
 """How long reading may pause at a time: well below the keep-alive."""
@@ -86,16 +85,14 @@ class Receiver:
     def __init__(
         self,
         broker: Broker,
-        connect: Callable[[], Connection[Any]],
-        rules: Rules,
+        stores: Sequence[Store],
         *,
         batch_size: int = 500,
         receive_maximum: int = 2000,
         client_id: str = CLIENT_ID,
-        lanes: int = LANES,
         on_batch: Callable[[Sequence[Outcome], float], None] | None = None,
     ) -> None:
-        """``connect`` opens a database connection with the intake's role, or raises OperationalError; a lane each.
+        """A lane for each of the ``stores``, which it closes.
 
         ``on_batch`` is told each batch's outcomes and how long it took, in seconds.
         """
@@ -106,8 +103,7 @@ class Receiver:
         self._connection = 0
         self._stopped = threading.Event()
         self._fault: BaseException | None = None
-        rules = replace(rules, packets_kept=4 * receive_maximum)
-        self._lanes = [Lane(connect, rules, batch_size, self._stored) for _ in range(lanes)]
+        self._lanes = [Lane(store, batch_size, self._stored) for store in stores]
         self._order: deque[Received] = deque()
         self._acknowledging = threading.Lock()
         self._room = threading.Condition(self._acknowledging)

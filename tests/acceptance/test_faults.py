@@ -53,15 +53,23 @@ class Installation:
     password: str
 
     def kill(self, name: str) -> None:
-        """kill -9, and wait until the supervisor has it running again."""
+        """kill -9, and wait until its own processes are gone too and the supervisor has it running again."""
         pid = pid_of(self.var, PROCESSES[name])
         assert pid is not None, f"{name} does not run"
+        own = children_of(pid)
         os.kill(pid, signal.SIGKILL)
+        until(lambda: not own & processes_of(self.var).keys(), f"processes of {name} outlive it")
         until(lambda: pid_of(self.var, PROCESSES[name]) not in (None, pid), f"{name} is not started again")
 
     def owner(self) -> psycopg.Connection:
         """A connection as the owner."""
         return connect(self.settings, "owner")
+
+
+def children_of(pid: int) -> set[int]:
+    """The processes that this one started."""
+    lists = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return {int(child) for line in lists for child in line.split()}
 
 
 @pytest.fixture(scope="module")

@@ -182,6 +182,7 @@ def test_a_batch_whose_commit_was_not_confirmed_is_stored_once(
     import threading
 
     from alarms.receiving.lane import Lane, Received
+    from alarms.receiving.storing import Here
     from api.database.pool import conninfo
     from api.settings import load_settings
 
@@ -194,7 +195,7 @@ def test_a_batch_whose_commit_was_not_confirmed_is_stored_once(
         statuses.extend(outcome.status.value for outcome in outcomes)
         done.set()
 
-    lane = Lane(lambda: CommitReplyLost.connect(**parameters), RULES, 500, stored)
+    lane = Lane(Here(lambda: CommitReplyLost.connect(**parameters), RULES), 500, stored)
     for number in (1, 2, 3):
         lane.put(Received(says("pir-1", "130", session="s", packet=number), 1))
     thread = threading.Thread(target=lane.run)

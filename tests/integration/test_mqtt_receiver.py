@@ -6,8 +6,11 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from multiprocessing import active_children
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +23,8 @@ from paho.mqtt.properties import Properties
 
 from alarms.receiving import mqtt as receiving
 from alarms.receiving.mqtt import Receiver
+from alarms.receiving.storing import Here
+from alarms.receiving.worker import Worker, WorkerEndedError
 from api.database.pool import connect
 from api.embedded.mosquitto import EmbeddedMosquitto
 from api.settings import load_settings
@@ -32,6 +37,7 @@ END_CONNECTIONS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
      WHERE application_name = 'receiver' AND datname = current_database()"""
 
+LANES = 2
 Connect = Callable[[], psycopg.Connection[Any]]
 
 
@@ -46,7 +52,8 @@ def seen(owner_conn: psycopg.Connection) -> Seen:
 @pytest.fixture
 def database(database_url: str) -> Connect:
     """Opens connections as the intake."""
-    return lambda: connect(load_settings(database_url=database_url), "intake", application_name="receiver")
+    settings = load_settings(database_url=database_url)
+    return partial(connect, settings, "intake", application_name="receiver")  # workers are sent it
 
 
 @pytest.fixture
@@ -59,13 +66,14 @@ def devices(fresh_broker: Broker) -> Iterator[Talker]:
 
 
 @contextmanager
-def receiving_from(broker: Broker, database: Connect, **options: Any) -> Iterator[Receiver]:
+def receiving_from(
+    broker: Broker, database: Connect, kind: type[Here | Worker] = Here, **options: Any
+) -> Iterator[Receiver]:
     """A receiver that runs in a thread and is connected; what it raises is raised at the end."""
     login = broker.login("intake")
     receiver = Receiver(
         receiving.Broker(host=login.host, port=login.port, username=login.username, password=login.password),
-        database,
-        RULES,
+        [kind(database, RULES) for _ in range(LANES)],
         **options,
     )
     errors: list[BaseException] = []
@@ -185,7 +193,9 @@ def test_yesterdays_retained_panic_does_not_ring_and_todays_does(
     assert [a["occurrence_count"] for a in seen.alarms] == [1, 1]
 
 
+@pytest.mark.parametrize("kind", [Here, Worker])
 def test_a_broken_database_connection_stores_every_message_once(
+    kind: type[Here | Worker],
     fresh_broker: Broker,
     database: Connect,
     devices: Talker,
@@ -198,7 +208,7 @@ def test_a_broken_database_connection_stores_every_message_once(
     superuser = urlsplit(servers["superuser_url"])._replace(path=urlsplit(database_url).path).geturl()
     with (
         psycopg.connect(superuser, autocommit=True) as admin,
-        receiving_from(fresh_broker, database, batch_size=5),
+        receiving_from(fresh_broker, database, kind, batch_size=5),
     ):
         for number in range(total):
             say(devices, f"pir-{number % 5}", n=number)
@@ -240,18 +250,51 @@ def test_a_broken_broker_connection_stores_every_message_once(
     assert sum(a["occurrence_count"] for a in seen.alarms) == total
 
 
+@pytest.mark.parametrize("kind", [Here, Worker])
 def test_a_backlog_larger_than_the_queue_is_stored_once_and_in_order(
-    fresh_broker: Broker, database: Connect, devices: Talker, seen: Seen
+    kind: type[Here | Worker], fresh_broker: Broker, database: Connect, devices: Talker, seen: Seen
 ) -> None:
     with receiving_from(fresh_broker, database):
         pass
     for number in range(1500):
         say(devices, f"pir-{number % 5}", text=str(number))
-    with receiving_from(fresh_broker, database, receive_maximum=40, batch_size=25):
+    with receiving_from(fresh_broker, database, kind, receive_maximum=40, batch_size=25):
         until(lambda: seen.count("signals") == 1500, "not all came")
     for number in range(5):
         told = [int(s["text"]) for s in seen.signals if s["device"] == f"pir-{number}"]
         assert told == list(range(number, 1500, 5)), "each device is heard in its order"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it is meant to die
+def test_a_worker_that_is_killed_ends_the_receiver_and_what_it_held_is_stored_by_the_next(
+    fresh_broker: Broker, database: Connect, devices: Talker, seen: Seen
+) -> None:
+    def talk() -> None:
+        with receiving_from(fresh_broker, database, Worker) as receiver:
+            say(devices, "pir-1")
+            until(lambda: seen.count("signals") == 1, "signals do not flow")
+            for worker in active_children():
+                worker.kill()
+            say(devices, "pir-1")
+            until(lambda: not receiver.connected, "it stays, deaf")
+
+    with pytest.raises(WorkerEndedError, match="exit code -9"):
+        talk()
+    assert active_children() == []
+    with receiving_from(fresh_broker, database, Worker):
+        until(lambda: seen.count("signals") == 2, "the message is lost")
+
+
+def test_a_worker_waits_for_the_database_no_longer_than_until_it_is_told_to_stop(
+    fresh_broker: Broker, devices: Talker
+) -> None:
+    nowhere = partial(psycopg.connect, "host=127.0.0.1 port=9")
+    with receiving_from(fresh_broker, nowhere, Worker) as receiver:
+        say(devices, "pir-1")
+        until(lambda: len(receiver._order) == 1, "the receiver does not get it")
+        began = time.monotonic()
+    assert time.monotonic() - began < 5, "it was killed, not told"
+    assert active_children() == []
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it is meant to die
