@@ -52,7 +52,7 @@ class Held:
     def __init__(self, page: Page, pattern: str) -> None:
         self.page = page
         self.routes: list[Route] = []
-        intercept(page, pattern, self.routes.append)
+        intercept(page, pattern, lambda route: self.routes.append(route))
 
     def one(self) -> Route:
         """The next one, once it was sent."""
