@@ -187,10 +187,12 @@ def intercept(page: Page, pattern: str, handler: Callable[[Route], object]) -> N
     later: so it is let ask for something else until that is intercepted.
     """
     page.route(pattern, handler)
-    page.route("**/healthz?intercepted", lambda route: route.fulfill(body="intercepted"))
+    probe = "**/healthz?intercepted"
+    page.route(probe, lambda route: route.fulfill(body="intercepted"))
     page.wait_for_function(
         "async () => (await (await fetch('/healthz?intercepted')).text()) === 'intercepted'"
     )
+    page.unroute(probe)
 
 
 @pytest.fixture

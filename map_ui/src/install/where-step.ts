@@ -32,6 +32,8 @@ export class WhereStep extends StepElement {
 
   /** How far from here the phone is, where that is too far. */
   @state() private away_m: number | null = null;
+  /** The division that was chosen last. */
+  #wish: { code: string | null } = { code: null };
 
   protected override watched(app: StepElement['app']) {
     return [app.job];
@@ -61,17 +63,32 @@ export class WhereStep extends StepElement {
   }
 
   private declare(event: CustomEvent<string | null>): void {
-    const { location } = this.app.job.value;
-    const code = event.detail;
+    this.#wish = { code: event.detail };
+    void this.send(() => this.followWish());
+  }
+
+  /** On a slow line somebody chooses on while the last choice is still looked at: what stands is the newest. */
+  private async followWish(): Promise<void> {
+    let wish;
+    do {
+      wish = this.#wish;
+      try {
+        await this.lookAt(wish.code);
+      } catch (problem) {
+        if (wish === this.#wish) throw problem;
+      }
+    } while (wish !== this.#wish);
+  }
+
+  private async lookAt(code: string | null): Promise<void> {
+    const { job } = this.app;
+    const { location } = job.value;
     if (!location) return;
-    void this.send(async () => {
-      const found = await locate(location.position, 'WGS84', code);
-      const stands = code !== null && [found.county, found.township, found.village].includes(code);
-      const { job } = this.app;
-      const changed = { ...found, source_crs: location.source_crs };
-      job.set({ ...job.value, location: changed, declared: stands ? code : null });
-      if (code !== null && !stands) this.problem = t('install.where.contradicted');
-    });
+    const found = await locate(location.position, 'WGS84', code);
+    const stands = code !== null && [found.county, found.township, found.village].includes(code);
+    const changed = { ...found, source_crs: location.source_crs };
+    job.set({ ...job.value, location: changed, declared: stands ? code : null });
+    this.problem = code !== null && !stands ? t('install.where.contradicted') : null;
   }
 
   private submit(event: SubmitEvent): void {
