@@ -9,20 +9,27 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import av
 import numpy as np
 from av.codec.context import Flags
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 
 from video.motion import HEIGHT, WIDTH, Grey
 
 OPEN_S = READ_S = 5.0
 """Longest wait for the answer to a connection, and for the next packet."""
 SILENT = f"nothing came within {READ_S:g} s"
+GATHER_S = 0.25
+"""So long a stream gathers: nobody sees that an alarm comes so much later, and it fits into a socket's buffer."""
+READ_BETWEEN_S = 1.25 * GATHER_S
+WAITED_S = 0.001
+"""A packet that came sooner lay there already."""
 KEYFRAME_S = 30.0
 """Longest time between keyframes: a stream without them shows nothing that we could look at."""
 MOST_PIXELS = 8192 * 4320
@@ -112,7 +119,7 @@ def _decoded(container: InputContainer, stop: threading.Event) -> Iterator[Video
     codec.flags |= Flags.low_delay  # a keyframe comes out at once, not when the next one goes in
     last = time.monotonic()
     try:
-        for packet in container.demux(stream):
+        for packet in _gathered(container.demux(stream), stop):
             if stop.is_set():
                 return
             if time.monotonic() - last > KEYFRAME_S:
@@ -126,6 +133,27 @@ def _decoded(container: InputContainer, stop: threading.Event) -> Iterator[Video
     except (av.FFmpegError, OSError) as error:
         raise StreamError(_why(error, "it broke off")) from None
     raise StreamError("it ended")
+
+
+def _gathered(packets: Iterable[Packet[VideoStream]], stop: threading.Event) -> Iterator[Packet[VideoStream]]:
+    """The packets of a stream, which is let gather for a moment whenever it had to be waited for.
+
+    A picture comes in pieces of 1,400 bytes, and to be woken for each costs more than to read it. Less is slept than
+    was read since, by the stream's own clock: who can hardly keep up does not fall behind for this.
+    """
+    slept_at: float | None = None
+    asked = time.monotonic()
+    for packet in packets:
+        waited = time.monotonic() - asked > WAITED_S
+        if packet.pts is not None and packet.time_base is not None:
+            at = float(packet.pts * packet.time_base)
+            if slept_at is None or at < slept_at:
+                slept_at = at
+            elif waited and at - slept_at > READ_BETWEEN_S:
+                stop.wait(GATHER_S)
+                slept_at = at
+        yield packet
+        asked = time.monotonic()
 
 
 def _why(error: Exception, what: str) -> str:
