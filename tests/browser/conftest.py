@@ -115,12 +115,13 @@ class Watched:
 
 def leave(page: Page) -> None:
     """Chromium may never close a page that is just being loaded anew, as every page is after a sign-in."""
-    try:
-        page.goto("about:blank")
-    except PlaywrightError as error:
-        if "interrupted" not in error.message:
-            raise
-        page.goto("about:blank")  # it was loaded anew this very moment, and is not again
+    while page.url != "about:blank":
+        try:
+            page.goto("about:blank")
+        except PlaywrightError as error:
+            # It was loaded anew this very moment; and what interrupted us may in turn be interrupted by our next try.
+            if "interrupted by another navigation" not in error.message:
+                raise
 
 
 @pytest.fixture

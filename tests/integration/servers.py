@@ -27,7 +27,7 @@ from api.embedded.mosquitto import EmbeddedMosquitto, Login
 from api.embedded.postgres import EmbeddedPostgres
 
 START_TIMEOUT_S = 60.0
-MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it has the run's own name
+MEMORY = Path("/dev/shm")
 ROOM_BYTES = 4 << 30
 
 
