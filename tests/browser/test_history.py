@@ -15,8 +15,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from api.auth.dependencies import Sessions
+from tests.browser.accessible import VARIANTS, accessible
 from tests.browser.conftest import DESKTOP, PHONE, Browse, Watched
-from tests.browser.test_screens import VARIANTS, accessible
 from tests.browser.town import COUNTY, HASHED, OTHER_VILLAGE, PASSWORD, Town
 from tests.integration.serving import Served, wait_until
 from tests.stories import Seen

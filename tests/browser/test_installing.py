@@ -20,12 +20,12 @@ from api.database.pool import connect
 from api.embedded.mosquitto import Login
 from api.settings import Settings, load_settings
 from tests.browser.conftest import PHONE, Browse, Open, Watched, intercept
-from tests.browser.test_screens import accessible
+from tests.browser.accessible import accessible
 from tests.browser.town import HASHED, PASSWORD, VILLAGE, ZONE, Town
 from tests.integration.servers import Broker
 from tests.integration.serving import Served, wait_until
-from tests.integration.test_embedded_mosquitto import Talker
-from tests.integration.test_mqtt_receiver import receiving_from
+from tests.integration.talking import Talker
+from tests.integration.receiving import receiving_from
 
 HERE = (110.915, 34.615)
 HERE_GCJ = (110.920438, 34.613635)

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from api.settings import Settings
+from tests.browser.accessible import accessible
 from tests.browser.conftest import DESKTOP, PHONE, Open, Watched
-from tests.browser.test_screens import accessible
 from tests.browser.town import Town
 from tests.integration.serving import Served
 from tests.integration.taking import sees, took

@@ -17,12 +17,10 @@ from psycopg.rows import scalar_row
 from alarms.registry import credentials
 from alarms.registry.setup import HIDDEN
 from gis import coordinates
+from tests.integration.scoped_rows import READERS, begin, fill
 from tests.integration.serving import Served, serve
 from tests.integration.test_api_devices import problem, registered
-from tests.integration.test_scope_lists import READERS, begin, explaining, fill
 from tests.stories import CITY, OTHER_VILLAGE, VILLAGE, ZONE, Intake, Seen, World, says
-
-__all__ = ["explaining"]
 
 LON, LAT = 111.105, 34.705
 

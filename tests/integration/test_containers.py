@@ -33,7 +33,7 @@ from api.jobs import SWEEPS, sweep_once
 from api.settings import Settings, load_settings
 from tests.integration.servers import start
 from tests.integration.serving import wait_until
-from tests.integration.test_embedded_mosquitto import talking
+from tests.integration.talking import talking
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docker"
