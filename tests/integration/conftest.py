@@ -7,6 +7,7 @@
 ``broker``        the run's shared mosquitto; use device ids of your own, and ``add_devices``
 ``fresh_broker``  a mosquitto of this test's own, which it may kill
 ``var``, ``port`` folder and port of an installation that the test starts itself
+``past``          two counties with a story each, for searches
 ``explaining``    a city's worth of rows, and the plans of what is asked about them
 """
 
@@ -32,6 +33,7 @@ from api.embedded.ports import any_free
 from api.settings import Settings, load_settings
 from tests.integration.processes import processes_of
 from tests.integration.scoped_rows import fill
+from tests.integration.searching import Past
 from tests.integration.servers import Broker, run_folder, shared_servers, start
 from tests.integration.serving import Served, serve
 
@@ -169,3 +171,9 @@ def explaining(
         conn.add_notice_handler(lambda notice: plans.append(notice.message_primary or ""))
         conn.autocommit = False
         yield conn, plans
+
+
+@pytest.fixture
+def past(owner_conn: psycopg.Connection[Any], intake_conn: psycopg.Connection[Any]) -> Past:
+    """Two counties with a story each, and an investigator for each and for both."""
+    return Past(owner_conn, intake_conn)
