@@ -8,6 +8,8 @@
 ``fresh_broker``  a mosquitto of this test's own, which it may kill
 ``var``, ``port`` folder and port of an installation that the test starts itself
 ``past``          two counties with a story each, for searches
+``world``, ``seen`` words to arrange a story and to tell what came of it
+``given``         two villages; ``city``, ``here``: the clients of who installs in both, and in one
 ``explaining``    a city's worth of rows, and the plans of what is asked about them
 """
 
@@ -23,6 +25,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import psycopg
 import pytest
 from psycopg import Connection, sql
@@ -32,10 +35,12 @@ from api.embedded.mosquitto import EmbeddedMosquitto
 from api.embedded.ports import any_free
 from api.settings import Settings, load_settings
 from tests.integration.processes import processes_of
+from tests.integration.registering import installers
 from tests.integration.scoped_rows import fill
 from tests.integration.searching import Past
 from tests.integration.servers import Broker, run_folder, shared_servers, start
 from tests.integration.serving import Served, serve
+from tests.stories import Seen, World
 
 
 @pytest.fixture(scope="session")
@@ -177,3 +182,33 @@ def explaining(
 def past(owner_conn: psycopg.Connection[Any], intake_conn: psycopg.Connection[Any]) -> Past:
     """Two counties with a story each, and an investigator for each and for both."""
     return Past(owner_conn, intake_conn)
+
+
+@pytest.fixture
+def world(owner_conn: Connection) -> World:
+    """Who and what is there, as the test arranges it."""
+    return World(owner_conn)
+
+
+@pytest.fixture
+def seen(owner_conn: Connection) -> Seen:
+    """What the database holds."""
+    return Seen(owner_conn)
+
+
+@pytest.fixture
+def given(owner_conn: Connection) -> World:
+    """Two villages and who installs in them; tests of anything else are given a world of their own."""
+    return installers(owner_conn)
+
+
+@pytest.fixture
+def city(given: World, served: Served) -> httpx.Client:
+    """The installer of the whole city."""
+    return served.client(given.conn, "installer")
+
+
+@pytest.fixture
+def here(given: World, served: Served) -> httpx.Client:
+    """The installer of one village."""
+    return served.client(given.conn, "here")

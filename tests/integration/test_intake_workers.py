@@ -20,16 +20,6 @@ from tests.stories import NIGHT, Intake, Seen, World, says
 
 
 @pytest.fixture
-def world(owner_conn: psycopg.Connection) -> World:
-    return World(owner_conn)
-
-
-@pytest.fixture
-def seen(owner_conn: psycopg.Connection) -> Seen:
-    return Seen(owner_conn)
-
-
-@pytest.fixture
 def connection(database_url: str) -> Callable[[Role], psycopg.Connection]:
     """Opens connections as a role; they close with their threads' references."""
     return lambda role: connect(load_settings(database_url=database_url), role)

@@ -18,11 +18,6 @@ from tests.stories import NIGHT, Intake, Seen, World, says
 
 
 @pytest.fixture
-def seen(owner_conn: psycopg.Connection) -> Seen:
-    return Seen(owner_conn)
-
-
-@pytest.fixture
 def incident(owner_conn: psycopg.Connection, intake_conn: psycopg.Connection) -> int:
     """One open incident, with changes 1 (incident) and 2 (alarm)."""
     world = World(owner_conn)

@@ -28,16 +28,6 @@ COUNTY, OTHER_COUNTY = "411282000000", "411224000000"
 TOWNSHIP = "411282100000"
 
 
-@pytest.fixture
-def world(owner_conn: psycopg.Connection) -> World:
-    return World(owner_conn)
-
-
-@pytest.fixture
-def seen(owner_conn: psycopg.Connection) -> Seen:
-    return Seen(owner_conn)
-
-
 @pytest.fixture(autouse=True)
 def _quick_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "HEARTBEAT_S", 0.3)
