@@ -166,6 +166,34 @@ async def test_a_fresh_demo_refuses_a_database_that_is_not_its_own(tmp_path: Pat
     assert logins.exists()
 
 
+@pytest.mark.timeout(300)
+def test_a_demo_of_an_earlier_checkout_may_be_forgotten_and_an_installation_never(
+    var: Path, port: int
+) -> None:
+    first = Terminal("up", var=var, port=port)
+    first.until_said("Lianfang is up")
+    url = endpoints.database_url(settings_of(var))
+    with psycopg.connect(url, options="-c role=lianfang_owner") as conn:
+        conn.execute("UPDATE schema_migrations SET checksum = 'another' WHERE number = 6")
+    assert first.ctrl_c() == 0
+
+    def refused(command: str) -> str:
+        terminal = Terminal(command, var=var, port=port)
+        assert terminal.end() == 1
+        assert "0006_documents was changed after it was applied" in terminal.text
+        return terminal.text
+
+    assert "--fresh" not in refused("up")
+    assert "--fresh" not in refused("demo"), "an installation's data, which no demo made"
+    (var / "demo.logins.json").write_text("{}")
+    assert "--fresh" not in refused("up")
+    assert "`./run demo --fresh` forgets" in refused("demo")
+
+    fresh = Terminal("demo", "--fresh", "--households", "200000", var=var, port=port)
+    fresh.until_said(r"demo-load \| ")
+    assert fresh.ctrl_c() == 0
+
+
 def test_a_wrong_setting_is_wrong_usage(var: Path) -> None:
     terminal = Terminal("up", "--port", "99999", var=var, port=8400)
     assert terminal.end() == 2
