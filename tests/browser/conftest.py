@@ -80,7 +80,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def town(owner_conn: psycopg.Connection[Any], intake_conn: psycopg.Connection[Any]) -> Town:
-    """A small town with households, a shop and a building, and the words to raise alarms in it."""
+    """A small town without a house, and the words to build some and raise alarms in them."""
     return Town(owner_conn, intake_conn)
 
 

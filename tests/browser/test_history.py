@@ -33,7 +33,7 @@ OpenHistory = Callable[..., Page]
 
 @pytest.fixture
 def past(town: Town) -> Town:
-    """Three incidents, one without a place, and an investigator of the county."""
+    """Three incidents, one without a place, and an investigator of the whole city."""
     town.house("王家大院", "pir-1")
     town.house(LONG, "panic-1", "panic_button", at=(110.945, 34.62), village=OTHER_VILLAGE)
     town.house("Somewhere", "pir-3", village=None)

@@ -15,7 +15,7 @@ TABS = {"en": ("Queue", "Map", "Case"), "zh": ("列表", "地图", "警情")}
 
 @pytest.fixture
 def busy(town: Town) -> Town:
-    """One of each: grave, trivial, taken, without a place, with a very long name."""
+    """One of each: grave, trivial, without a place, with a very long name."""
     town.house("Wang's house", "panic-1", "panic_button")
     town.house(
         "The house with the very long name behind the old mill at the end of the lower village road", "pir-1"

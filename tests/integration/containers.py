@@ -38,7 +38,7 @@ class BarePostgres(EmbeddedPostgres):
 
 
 class Containers:
-    """The services, as processes of this machine."""
+    """What the engine does with them: starts, stops, and asks whether they are healthy."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -26,7 +26,7 @@ ACROSS = box(BORDER - 0.1, 34.0, BORDER + 0.1, 35.0)
 
 
 class Past:
-    """Two counties with a story each."""
+    """Three incidents on both sides of a border, and an investigator for each side and for both."""
 
     def __init__(self, owner: psycopg.Connection[Any], intake: psycopg.Connection[Any]) -> None:
         self.owner = owner
