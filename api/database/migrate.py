@@ -107,9 +107,8 @@ def prepare(conn: psycopg.Connection) -> None:
         ).fetchone() or (False, False)
         try:
             if not exists:
-                with contextlib.suppress(
-                    psycopg.errors.DuplicateObject
-                ):  # by another database, in this moment
+                # It may be made by another database of the cluster, in this moment.
+                with contextlib.suppress(psycopg.errors.DuplicateObject):
                     conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(name))
             if not exists or not member:
                 conn.execute(sql.SQL("GRANT {} TO {}").format(name, sql.SQL("session_user")))

@@ -65,10 +65,8 @@ WORDS = {
 def open_page(browse: Browse, served: Served, town: Town, user: str, language: str = "en") -> Page:
     """The page on the phone of somebody who is signed in and stands at ``HERE``."""
     watched: Watched = browse(size=PHONE, language=language, theme="light")
-    watched.expected.append(
-        re.compile(r"status of (409|422) .*")
-    )  # of an id, of coordinates that the server refuses
-    watched.expected.append(re.compile(r"net::ERR_FAILED"))  # of requests whose answer the test loses
+    # Of an id, of coordinates that the server refuses; of requests whose answer the test loses.
+    watched.expected += [re.compile(r"status of (409|422) .*"), re.compile(r"net::ERR_FAILED")]
     watched.context.grant_permissions(["geolocation"], origin=served.url)
     watched.context.set_geolocation({"longitude": HERE[0], "latitude": HERE[1], "accuracy": 8})
     token = served.token(town.owner, user)

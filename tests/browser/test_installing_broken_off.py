@@ -40,9 +40,8 @@ def test_what_was_typed_outlives_a_page_that_the_phone_drops(
     page.locator("[name=gateway]").select_option(index=1)
     page.locator("[name=external_id]").fill("door")
     page.reload()
-    expect(page.locator("[name=external_id]")).to_have_value(
-        "door"
-    )  # its field comes when the gateway is chosen
+    # Its field comes when the gateway is chosen.
+    expect(page.locator("[name=external_id]")).to_have_value("door")
     expect(page.locator("[name=device_id]")).to_have_value("back-door")
     page.get_by_role("button", name=words["save_device"]).click()
     page.get_by_role("button", name=words["go"]).click()
@@ -83,9 +82,8 @@ def test_another_place_begins_with_an_empty_form(browse: Browse, served: Served,
     page.context.set_geolocation({"longitude": HERE[0] + 0.00005, "latitude": HERE[1], "accuracy": 8})
     page.get_by_role("button", name="Use this phone's position").click()
     page.get_by_role("button", name="Next").click()
-    expect(page.locator("[name=name]")).to_have_value(
-        "Wang's shop"
-    )  # five metres on: the same place, better hit
+    # Five metres on: the same place, better hit.
+    expect(page.locator("[name=name]")).to_have_value("Wang's shop")
     page.go_back()
     page.go_back()
     page.context.set_geolocation({"longitude": HERE[0] + 0.005, "latitude": HERE[1], "accuracy": 8})

@@ -28,9 +28,8 @@ def test_wrong_coordinates_are_told_beside_the_field_and_those_of_a_phone_map_ar
     accessible(page)
     field.fill("111.195, 34.778")
     page.get_by_role("button", name=words["find"]).click()
-    expect(page.get_by_role("alert")).to_have_text(
-        words["which"]
-    )  # nobody takes one system for another unasked
+    # Nobody takes one system for another unasked.
+    expect(page.get_by_role("alert")).to_have_text(words["which"])
     expect(page.locator("[name=system]").first).to_be_focused()
     accessible(page)
     page.get_by_text("WGS 84").click()

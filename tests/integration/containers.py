@@ -78,9 +78,9 @@ class Containers:
         } | self.given
         found |= {"LIANFANG_VAR_DIR": str(self.folder / "state"), "PYTHONPATH": str(ROOT)}
         found |= {key: self.here(value) for key, value in one["environment"].items()}
-        for secret in (
-            secret for secret in one["secrets"] if isinstance(secret, dict)
-        ):  # others are read as files
+        for secret in one["secrets"]:
+            if not isinstance(secret, dict):  # it is read as a file
+                continue
             text = (self.secrets / secret["source"]).read_text(encoding="ascii").strip()
             found[secret["target"].upper()] = self.here(text)
         if "LIANFANG_HTTP_PORT" in found:

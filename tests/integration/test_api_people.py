@@ -1,4 +1,4 @@
-"""Organisations, users, grants and the audit log over HTTP."""
+"""Organisations, users, grants, grid cells and the audit log over HTTP."""
 
 from __future__ import annotations
 

@@ -95,11 +95,8 @@ def test_the_database_is_told_what_the_embedded_one_is_told(run_dir: Path) -> No
     text = (embedded.folder / "lianfang.conf").read_text(encoding="utf-8")
     theirs = dict(re.findall(r"^(\w+) = '([^']*)'$", text, re.MULTILINE))
     ours = dict(word.removeprefix("-c").split("=") for word in SERVICES["postgres"]["command"][1:])
-    same = ours.keys() - {
-        "shared_buffers",
-        "effective_cache_size",
-        "maintenance_work_mem",
-    }  # by this machine's memory
+    by_memory = {"shared_buffers", "effective_cache_size", "maintenance_work_mem"}  # of the machine at hand
+    same = ours.keys() - by_memory
     assert {key: theirs[key] for key in same} == {key: ours[key] for key in same}
     assert {"log_error_verbosity", "log_min_error_statement", "log_min_duration_statement"} <= same, (
         "rows stay out"
