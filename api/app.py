@@ -83,9 +83,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def _pools(settings: Settings) -> tuple[AsyncConnectionPool[Any], ConnectionPool[Any]]:
     """The async pool for reading and the sync one for acting, both as the api role."""
 
-    def parameters() -> dict[
-        str, Any
-    ]:  # asked for each connection: `lianfang up` may start its database later
+    # Asked for each connection: `lianfang up` may start its database later.
+    def parameters() -> dict[str, Any]:
         return conninfo(settings, "api", "lianfang-api")
 
     common: dict[str, Any] = {

@@ -14,6 +14,7 @@ from psycopg.rows import tuple_row
 
 from api import demo_cameras
 from api.certs import files_of
+from api.database.migrate import OtherHistoryError
 from api.database.pool import connect
 from api.embedded import endpoints
 from api.held import hold
@@ -21,7 +22,9 @@ from api.services import Service, ServiceError, Supervisor, own_command
 from api.settings import PREFIX, Settings, SettingsError
 from api.up import Say, Up, child_environment, make_var
 
-STATE = ("postgres", "mosquitto", "log", "evidence", "demo.json", "demo.logins.json", "endpoints.json")
+LOGINS = "demo.logins.json"
+"""The demo's people and their passwords: there since a demo was first loaded into this folder."""
+STATE = ("postgres", "mosquitto", "log", "evidence", "demo.json", LOGINS, "endpoints.json")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,6 +135,13 @@ async def run_demo(settings: Settings, say: Say, *, simulator: bool, fresh: bool
     up = Up(settings, say, command="./run demo", before_roles=load, when_up=tell)
     try:
         await up.run()
+    except OtherHistoryError as error:
+        if settings.database_url or not (var / LOGINS).exists():
+            raise  # somebody's data, which no hint is to cost them
+        raise OtherHistoryError(
+            f"{error}. An earlier checkout made this demo: `./run demo --fresh` forgets all its data, in {var}, and "
+            f"begins anew"
+        ) from error
     finally:
         if written:  # or it is another demo's, which runs here
             demo_file.unlink(missing_ok=True)
@@ -187,7 +197,7 @@ def load_demo(settings: Settings, households: int, say: Say) -> None:
 
 def kept_passwords(var: Path) -> dict[str, str]:
     """The demo users' passwords, made once and the same at every start."""
-    file = var / "demo.logins.json"
+    file = var / LOGINS
     if not file.exists():
         _write_private(file, {one.username: secrets.token_urlsafe(9) for one in PEOPLE})
     found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))

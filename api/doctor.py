@@ -154,9 +154,8 @@ def look_at_programs(settings: Settings) -> Iterator[Finding]:
 def look_at_http(settings: Settings) -> Iterator[Finding]:
     """Is the port ours, free, or somebody else's?"""
     running = holder(settings.var_dir)
-    if running and (
-        address := endpoints.http_address(settings.var_dir)
-    ):  # another than the settings': --port N
+    # Another than the settings', with --port N.
+    if running and (address := endpoints.http_address(settings.var_dir)):
         settings = settings.model_copy(update={"http_host": address[0], "http_port": address[1]})
     if is_free(settings.http_host, settings.http_port):
         if running:

@@ -1,5 +1,5 @@
-"""The jobs role: what falls due by the clock. Each sweep is one set-based statement, safe to run at any time, twice,
-or by two machines at once."""
+"""The jobs role: what falls due by the clock. Each sweep is one transaction of set-based statements, safe to run at any
+time, twice, or by two machines at once."""
 
 from __future__ import annotations
 

@@ -232,9 +232,8 @@ class Feed:
             async for text in stream:
                 yield text
         except (psycopg.OperationalError, PoolTimeout) as error:
-            log.warning(
-                "feed_client_lost_database", kind=type(error).__name__
-            )  # it comes again and is told 503
+            # The client comes again and is told 503.
+            log.warning("feed_client_lost_database", kind=type(error).__name__)
         finally:
             self.clients -= 1
 

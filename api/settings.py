@@ -4,7 +4,7 @@ What a container's engine lays into ``/run/secrets`` as a file of a variable's n
 password stands in no environment then.
 
 Nothing is read at import time: ``load_settings()`` reads the environment when it is called, and what needs a setting
-takes ``Settings`` as an argument. ``docs/settings.md`` is made from this file (``lianfang settings --table``) and a
+takes ``Settings`` as an argument. ``docs/settings.md`` is made from this file (``lianfang settings``) and a
 test holds the two equal.
 """
 

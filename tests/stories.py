@@ -3,7 +3,7 @@
 given = World(owner_conn)
 shop = given.site("Wang's shop", armed="21:00-08:00")
 given.device("door-1", site=shop)
-at("02:10", says("door-1", "burglary"))
+Intake(intake_conn).accept(says("door-1", "burglary", at=local("02:10")))
 """
 
 from __future__ import annotations

@@ -30,6 +30,10 @@ class MigrationError(Exception):
     """The database cannot be brought to this version; the message says why and what to do."""
 
 
+class OtherHistoryError(MigrationError):
+    """What was applied to the database is not the history of this version."""
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """One file of the history."""
@@ -103,9 +107,8 @@ def prepare(conn: psycopg.Connection) -> None:
         ).fetchone() or (False, False)
         try:
             if not exists:
-                with contextlib.suppress(
-                    psycopg.errors.DuplicateObject
-                ):  # by another database, in this moment
+                # It may be made by another database of the cluster, in this moment.
+                with contextlib.suppress(psycopg.errors.DuplicateObject):
                     conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(name))
             if not exists or not member:
                 conn.execute(sql.SQL("GRANT {} TO {}").format(name, sql.SQL("session_user")))
@@ -162,19 +165,21 @@ def _still_to_do(conn: psycopg.Connection, history: list[Migration]) -> list[Mig
         ours = by_number.get(number)
         label = f"{number:04d}_{name}"
         if ours is None or ours.name != name:
-            raise MigrationError(
+            raise OtherHistoryError(
                 f"the database has {label}, which this version does not know: it was migrated by a newer version. "
                 f"Install that version, or restore a backup from before"
             )
         if ours.checksum != checksum:
-            raise MigrationError(
+            raise OtherHistoryError(
                 f"{label} was changed after it was applied to this database. A migration is never changed: put the "
                 f"file back and write a new one"
             )
     applied = {row[0] for row in done}
     todo = [one for one in history if one.number not in applied]
     if todo and applied and todo[0].number < max(applied):
-        raise MigrationError(f"{todo[0].label} was added before {max(applied):04d}, which is applied already")
+        raise OtherHistoryError(
+            f"{todo[0].label} was added before {max(applied):04d}, which is applied already"
+        )
     return todo
 
 

@@ -172,7 +172,7 @@ class EmbeddedPostgres:
         return self.folder / f"{role}.password"
 
     def superuser_url(self, database: str = "postgres") -> str:
-        """The cluster's own administrator: for preparing, for backups, for tests; never for the application."""
+        """The cluster's own administrator: for preparing and for tests; never for the application."""
         return _url(SUPERUSER, kept_secret(self.folder / "superuser.password"), self.port, database)
 
     def _superuser(self, database: str) -> psycopg.Connection:

@@ -105,9 +105,8 @@ async def _serve(request: Request) -> Response:
     if found is None:
         async with request.app.state.pool.connection() as conn:
             made_for, found = await tiles.make(conn, layer, who.user_id, PERMISSIONS[permission], z, x, y)
-        if (
-            made_for != keys
-        ):  # grants changed in these seconds: right for this reader, for nobody else and not for long
+        # Grants changed in these seconds: it is right for this reader, for nobody else and not for long.
+        if made_for != keys:
             return Response(found.plain, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})
         state.cache.put(key, found)
     return _answer(request, found)

@@ -24,7 +24,8 @@ from api.embedded.ports import any_free
 from api.settings import Settings, load_settings
 from api.users import add_user
 from tests.acceptance.fleet import Fleet, Listener, until
-from tests.integration.test_up import Terminal, pid_of, processes_of
+from tests.integration.processes import pid_of, processes_of
+from tests.integration.terminal import Terminal
 from tests.stories import Seen, World
 
 pytestmark = pytest.mark.timeout(300)

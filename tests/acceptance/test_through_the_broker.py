@@ -11,9 +11,9 @@ from api.database.pool import connect
 from api.embedded.mosquitto import Login
 from api.settings import load_settings
 from tests.acceptance.fleet import until
+from tests.integration.receiving import receiving_from
 from tests.integration.servers import Broker
-from tests.integration.test_embedded_mosquitto import Talker
-from tests.integration.test_mqtt_receiver import receiving_from
+from tests.integration.talking import Talker
 from tests.stories import Seen, World
 
 

@@ -28,7 +28,7 @@ from playwright.sync_api import Error as PlaywrightError
 from api.auth.dependencies import COOKIE
 from api.settings import Settings
 from tests.browser.process import LINE_LOST, Process
-from tests.browser.town import Town
+from tests.browser.town import HERE, VILLAGE, Town
 from tests.chromium import launch
 from tests.integration.conftest import (
     api_conn,
@@ -80,8 +80,22 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def town(owner_conn: psycopg.Connection[Any], intake_conn: psycopg.Connection[Any]) -> Town:
-    """A small town with households, a shop and a building, and the words to raise alarms in it."""
+    """A small town without a house, and the words to build some and raise alarms in them."""
     return Town(owner_conn, intake_conn)
+
+
+@pytest.fixture
+def village(town: Town) -> Town:
+    """The town with a grid cell, an installer of its township, Zhang, and a neighbour 46 m from where Zhang stands."""
+    town.owner.execute(
+        "INSERT INTO grid_cells (code, village, name, boundary)"
+        " SELECT %s, code, '孟村一组', boundary FROM divisions WHERE code = %s",
+        [f"{VILLAGE}-001", VILLAGE],
+    )
+    town.owner.commit()
+    town.world.user("zhang", role="installer", division=VILLAGE[:9] + "000")
+    town.house("Zhao's house", "pir-zhao", at=(HERE[0] + 0.0005, HERE[1]))
+    return town
 
 
 class Watched:

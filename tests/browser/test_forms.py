@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
+from tests.browser.accessible import accessible
 from tests.browser.conftest import DESKTOP, PHONE, Browse, Open, intercept, is_live
 from tests.browser.process import Process
-from tests.browser.test_screens import accessible
 from tests.browser.town import Town
 from tests.integration.serving import Served
 

@@ -15,8 +15,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from api.auth.dependencies import Sessions
+from tests.browser.accessible import VARIANTS, accessible
 from tests.browser.conftest import DESKTOP, PHONE, Browse, Watched
-from tests.browser.test_screens import VARIANTS, accessible
 from tests.browser.town import COUNTY, HASHED, OTHER_VILLAGE, PASSWORD, Town
 from tests.integration.serving import Served, wait_until
 from tests.stories import Seen
@@ -33,7 +33,7 @@ OpenHistory = Callable[..., Page]
 
 @pytest.fixture
 def past(town: Town) -> Town:
-    """Three incidents, one without a place, and an investigator of the county."""
+    """Three incidents, one without a place, and an investigator of the whole city."""
     town.house("王家大院", "pir-1")
     town.house(LONG, "panic-1", "panic_button", at=(110.945, 34.62), village=OTHER_VILLAGE)
     town.house("Somewhere", "pir-3", village=None)

@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Page, expect
 
 from api.settings import Settings
+from tests.browser.accessible import accessible
 from tests.browser.conftest import DESKTOP, PHONE, Open, Watched
-from tests.browser.test_screens import accessible
 from tests.browser.town import Town
 from tests.integration.serving import Served
 from tests.integration.taking import sees, took
@@ -90,18 +91,23 @@ def test_what_the_camera_sees_is_on_the_map(sign_in: Open, incident: int) -> Non
     )
 
 
-def test_a_closed_incident_asks_why(
-    sign_in: Open, incident: int, town: Town, served: Served, owner_conn: psycopg.Connection[Any]
-) -> None:
-    client = served.client(owner_conn, "li")
+def closed(incident: int, town: Town, li: httpx.Client, page: Page) -> Locator:
+    """Li closes the incident, and opens it again from the next one's history: its newest picture."""
     for action, body in (("acknowledge", {}), ("close", {"disposition": "actual", "text": ""})):
-        client.post(f"/api/v1/incidents/{incident}/{action}", json=body).raise_for_status()
+        li.post(f"/api/v1/incidents/{incident}/{action}", json=body).raise_for_status()
     again = town.hears("cam-1", "burglary")
-    page = sign_in()
     page.locator(f"lf-queue li[data-id='{again}'] .open").click()
     page.locator("lf-detail .lines button.link").click()
     newest = page.locator("lf-detail .pictures").first.locator("lf-picture")
     expect(newest).to_contain_text("North gate")
+    return newest
+
+
+def test_a_closed_incident_asks_why(
+    sign_in: Open, incident: int, town: Town, served: Served, owner_conn: psycopg.Connection[Any]
+) -> None:
+    page = sign_in()
+    newest = closed(incident, town, served.client(owner_conn, "li"), page)
     expect(newest.locator("img")).to_have_count(0)
     assert looks(owner_conn) == [], "nobody looked yet"
     newest.locator("button.link").click()
@@ -135,16 +141,9 @@ def test_a_picture_that_did_not_come_is_asked_for_again(
 def test_a_case_that_is_opened_again_shows_its_picture_at_once(
     sign_in: Open, incident: int, town: Town, served: Served, owner_conn: psycopg.Connection[Any]
 ) -> None:
-    client = served.client(owner_conn, "li")
-    for action, body in (("acknowledge", {}), ("close", {"disposition": "actual", "text": ""})):
-        client.post(f"/api/v1/incidents/{incident}/{action}", json=body).raise_for_status()
-    again = town.hears("cam-1", "burglary")
-    page = sign_in()
-    page.locator(f"lf-queue li[data-id='{again}'] .open").click()
-    page.locator("lf-detail .lines button.link").click()
-    newest = page.locator("lf-detail .pictures").first.locator("lf-picture")
-    expect(newest).to_contain_text("North gate")
+    li = served.client(owner_conn, "li")
+    newest = closed(incident, town, li, sign_in())
     assert looks(owner_conn) == []
-    client.post(f"/api/v1/incidents/{incident}/reopen", json={"text": "it goes on"}).raise_for_status()
+    li.post(f"/api/v1/incidents/{incident}/reopen", json={"text": "it goes on"}).raise_for_status()
     seen(newest.locator("img"))
     assert looks(owner_conn) == [("li", f"incident {incident}")]

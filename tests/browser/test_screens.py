@@ -2,59 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.conftest import DESKTOP, PHONE, ROOT, Browse, Open
+from tests.browser.accessible import VARIANTS, accessible
+from tests.browser.conftest import PHONE, Browse, Open
 from tests.browser.town import Town
 from tests.integration.serving import Served
 
-AXE = Path(ROOT / "map_ui/node_modules/axe-core/axe.min.js")
 TABS = {"en": ("Queue", "Map", "Case"), "zh": ("列表", "地图", "警情")}
-
-CLIPPED = """() => {
-    const clipped = [];
-    const visit = (root) => {
-        for (const element of root.querySelectorAll('*')) {
-            if (element.shadowRoot) visit(element.shadowRoot);
-            if (!element.matches('button, label, h1, h2, h3, legend, dt, .note, .link, kbd, summary')) continue;
-            const style = getComputedStyle(element);
-            if (element.classList.contains('heard') || style.visibility === 'hidden' || !element.offsetParent) continue;
-            // What may be long is cut with an ellipsis and has its whole text in its title.
-            if (element.closest('.open') || style.textOverflow === 'ellipsis') continue;
-            const box = element.getBoundingClientRect();
-            if (box.width < 2) continue;
-            if (element.scrollWidth > element.clientWidth + 1 && style.overflow !== 'visible')
-                clipped.push(element.textContent.trim());
-            if (box.right > innerWidth + 1) clipped.push('beyond the edge: ' + element.textContent.trim());
-        }
-    };
-    visit(document);
-    return clipped;
-}"""
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds, with where."""
-    # Through the debugger, which the content security policy does not stop.
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    return [
-        f"{one['id']}: {one['help']}: {[node['target'] for node in one['nodes'][:3]]}"
-        for one in found["violations"]
-    ]
-
-
-def accessible(page: Page) -> None:
-    assert violations(page) == []
-    assert page.evaluate(CLIPPED) == []
 
 
 @pytest.fixture
 def busy(town: Town) -> Town:
-    """One of each: grave, trivial, taken, without a place, with a very long name."""
+    """One of each: grave, trivial, without a place, with a very long name."""
     town.house("Wang's house", "panic-1", "panic_button")
     town.house(
         "The house with the very long name behind the old mill at the end of the lower village road", "pir-1"
@@ -66,14 +27,6 @@ def busy(town: Town) -> Town:
     town.hears("pir-3", "130", ago_s=20)
     town.hears("panic-1", "120")
     return town
-
-
-VARIANTS = [
-    pytest.param(size, language, theme, id=f"{name}-{language}-{theme}")
-    for name, size in (("desktop", DESKTOP), ("phone", PHONE))
-    for language in ("en", "zh")
-    for theme in ("dark", "light")
-]
 
 
 @pytest.mark.parametrize(("size", "language", "theme"), VARIANTS)

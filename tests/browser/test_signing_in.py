@@ -1,11 +1,14 @@
 """Signing in and out; what is remembered; who may see nothing."""
 
+import re
 from typing import Any
 
 import psycopg
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Route, expect
 
-from tests.browser.conftest import Browse, Open
+from tests.browser.accessible import accessible
+from tests.browser.conftest import Browse, Open, intercept
 from tests.browser.town import PASSWORD, Town
 from tests.integration.serving import Served
 
@@ -37,6 +40,35 @@ def test_signing_out_in_one_tab_ends_all_tabs(sign_in: Open, town: Town) -> None
     first.get_by_role("button", name="Sign out").click()
     for page in (first, second):
         expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+@pytest.mark.parametrize(("path", "menu"), [("", "wu ▾"), ("/history", "wu ▾"), ("/install", "Settings")])
+def test_who_could_not_be_signed_out_is_told_so_on_every_page(
+    browse: Browse, served: Served, town: Town, owner_conn: psycopg.Connection[Any], path: str, menu: str
+) -> None:
+    """Whoever walks away believing it leaves the next one at this computer with all that they may see."""
+    user = town.world.user("wu")
+    for role in ("investigator", "installer"):
+        town.world.grant(user, role)
+    watched = browse()
+    watched.expected.append(re.compile("net::ERR_FAILED"))
+    page = watched.signed_in(served.token(owner_conn, "wu"))
+    page.goto(f"{served.url}{path}")
+    page.get_by_role("button", name=menu).click()
+
+    def unless_signing_out(route: Route) -> None:
+        if route.request.method == "DELETE":
+            route.abort()
+        else:
+            route.continue_()
+
+    intercept(page, "**/api/v1/session", unless_signing_out)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("alert").filter(has_text="cannot be reached")).to_be_visible()
+    accessible(page)
+    page.unroute("**/api/v1/session")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
 
 
 def test_language_and_appearance_are_kept(sign_in: Open) -> None:

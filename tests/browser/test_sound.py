@@ -6,9 +6,10 @@ import re
 from typing import Any
 
 import psycopg
+import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Browse, Open
+from tests.browser.conftest import Browse, Open, Watched
 from tests.browser.town import Town
 
 PANIC_HZ = [880, 659, 880, 659, 880]
@@ -27,6 +28,15 @@ OscillatorNode.prototype.start = function (...at) {
 """
 
 
+@pytest.fixture
+def desk(town: Town, browse: Browse) -> Watched:
+    """A dispatcher's browser, and a house with a panic button."""
+    town.house("Wang's house", "panic-1", "panic_button")
+    watched = browse()
+    watched.expected.append(TOO_EARLY)
+    return watched
+
+
 def enable_sound(page: Page) -> None:
     page.get_by_role("button", name="Enable sound").click()
     expect(page.get_by_role("button", name="Sound on")).to_be_visible()
@@ -38,14 +48,11 @@ def wait_heard(page: Page, tones: list[int]) -> None:
 
 
 def test_sound_that_was_on_comes_on_again_with_the_first_key_at_the_latest(
-    sign_in: Open, town: Town, browse: Browse
+    sign_in: Open, town: Town, desk: Watched
 ) -> None:
-    town.house("Wang's house", "panic-1", "panic_button")
-    watched = browse()
-    watched.expected.append(TOO_EARLY)
-    page = sign_in(watched=watched)
+    page = sign_in(watched=desk)
     enable_sound(page)
-    watched.context.add_init_script(LISTEN)
+    desk.context.add_init_script(LISTEN)
     page.reload()
     expect(page.get_by_text("Nothing is open")).to_be_visible()
     page.keyboard.press("j")
@@ -55,20 +62,17 @@ def test_sound_that_was_on_comes_on_again_with_the_first_key_at_the_latest(
 
     page.goto("about:blank")  # and so says goodbye, which a closed page of the driver's may not
     page.close()
-    anew = sign_in(watched=watched)
+    anew = sign_in(watched=desk)
     anew.keyboard.press("j")
     wait_heard(anew, PANIC_HZ)
 
 
 def test_what_rings_is_silenced_from_the_tab_that_somebody_works_in(
-    sign_in: Open, town: Town, browse: Browse
+    sign_in: Open, town: Town, desk: Watched
 ) -> None:
-    town.house("Wang's house", "panic-1", "panic_button")
-    watched = browse()
-    watched.expected.append(TOO_EARLY)
-    sounds = sign_in(watched=watched)
+    sounds = sign_in(watched=desk)
     enable_sound(sounds)
-    works = sign_in(watched=watched)
+    works = sign_in(watched=desk)
     expect(works.get_by_role("button", name="Sound in another tab")).to_be_visible()
     incident = town.hears("panic-1", "120")
     silence = "Silence what rings now"

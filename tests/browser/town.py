@@ -12,6 +12,8 @@ from tests.stories import Intake, World, says
 
 CITY, COUNTY, ZONE = "411200000000", "411282000000", "411271000000"
 TOWNSHIP, VILLAGE, OTHER_VILLAGE = "411282103000", "411282103205", "411282103206"
+HERE = (110.915, 34.615)
+"""A yard of the village, WGS 84."""
 PASSWORD = "correct horse battery"
 HASHED = hash_password(PASSWORD)
 
@@ -55,7 +57,7 @@ class Town:
         kind: str = "infrared_sensor",
         *,
         unit: str = "",
-        at: tuple[float, float] = (110.915, 34.615),
+        at: tuple[float, float] = HERE,
         village: str | None = VILLAGE,
     ) -> int:
         """A site with one device and one contact."""

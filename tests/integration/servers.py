@@ -64,7 +64,7 @@ def wait_ready(server: Server, process: subprocess.Popen[bytes], log_path: Path)
 
 @dataclass(frozen=True)
 class Broker:
-    """The test run's mosquitto."""
+    """A mosquitto that runs, and who is let in."""
 
     host: str
     port: int
@@ -72,7 +72,7 @@ class Broker:
     pid: int
 
     def login(self, username: str) -> Login:
-        """A login of the installation: intake, enrol, demo."""
+        """A login of the installation: intake, enrol, video, demo."""
         password = (self.folder / f"{username}.password").read_text(encoding="ascii").strip()
         return Login(self.host, self.port, username, password)
 

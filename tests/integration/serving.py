@@ -96,6 +96,12 @@ def serve(settings: Settings, prepare: Callable[[FastAPI], None] | None = None) 
             assert not thread.is_alive(), "the application did not stop"
 
 
+def problem(answer: httpx.Response, status: int, kind: str) -> str:
+    """The problem's own words, which must be of this kind."""
+    assert (answer.status_code, answer.json().get("type")) == (status, f"/problems/{kind}"), answer.text
+    return str(answer.json()["detail"])
+
+
 def wait_until(there: Callable[[], object], timeout_s: float = 15.0, what: str = "it") -> None:
     """Wait for something; fail when it does not come."""
     deadline = time.monotonic() + timeout_s

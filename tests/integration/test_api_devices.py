@@ -3,58 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import httpx
 import psycopg
-import pytest
 
 from alarms.registry import credentials
-from tests.integration.serving import Served
+from tests.integration.registering import INSIDE, OTHER_INSIDE, registered
+from tests.integration.serving import Served, problem
 from tests.stories import OTHER_VILLAGE, VILLAGE, Intake, Seen, World, says, told
 
-INSIDE, OTHER_INSIDE = [111.105, 34.705], [111.305, 34.705]
 WHY = {"reason": "as the story has it"}
-
-
-@pytest.fixture
-def given(owner_conn: psycopg.Connection) -> World:
-    world = World(owner_conn)
-    world.village(VILLAGE, 111.10, 34.70)
-    world.village(OTHER_VILLAGE, 111.30, 34.70)
-    world.user("installer", role="installer")
-    world.user("here", role="installer", division=VILLAGE)
-    world.user("desk", role="dispatcher")
-    return world
-
-
-@pytest.fixture
-def city(given: World, served: Served) -> httpx.Client:
-    return served.client(given.conn, "installer")
-
-
-@pytest.fixture
-def here(given: World, served: Served) -> httpx.Client:
-    return served.client(given.conn, "here")
-
-
-@pytest.fixture
-def seen(owner_conn: psycopg.Connection) -> Seen:
-    return Seen(owner_conn)
-
-
-def registered(client: httpx.Client, device_id: str = "pir-1", **different: object) -> dict[str, Any]:
-    body = {"device_id": device_id, "kind": "infrared_sensor"} | different
-    answer = client.post("/api/v1/devices", json=body)
-    assert answer.status_code == 201, answer.text
-    assert answer.headers["Location"] == f"/api/v1/devices/{answer.json()['id']}"
-    return dict(answer.json())
-
-
-def problem(answer: httpx.Response, status: int, kind: str) -> str:
-    """The problem's own words, which must be of this kind."""
-    assert (answer.status_code, answer.json().get("type")) == (status, f"/problems/{kind}"), answer.text
-    return str(answer.json()["detail"])
 
 
 def test_a_device_stands_where_its_site_stands(city: httpx.Client, given: World, seen: Seen) -> None:

@@ -6,7 +6,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.integration.serving import Served
+from tests.integration.serving import Served, problem
 from tests.stories import OTHER_VILLAGE, VILLAGE, Seen, World
 
 INSIDE, OTHER_INSIDE = [111.105, 34.705], [111.305, 34.705]
@@ -29,21 +29,10 @@ def desk(given: World, served: Served) -> httpx.Client:
     return served.client(given.conn, "desk")
 
 
-@pytest.fixture
-def seen(owner_conn: psycopg.Connection) -> Seen:
-    return Seen(owner_conn)
-
-
 def reported(client: httpx.Client, **different: object) -> dict[str, object]:
     answer = client.post(INCIDENTS, json=CALL | different)
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
-
-
-def problem(answer: httpx.Response, status: int, kind: str) -> str:
-    """The problem's own words, which must be of this kind."""
-    assert (answer.status_code, answer.json().get("type")) == (status, f"/problems/{kind}"), answer.text
-    return str(answer.json()["detail"])
 
 
 def test_a_call_from_nowhere_stands_at_the_reporters_own_division(

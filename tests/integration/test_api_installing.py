@@ -17,36 +17,19 @@ from psycopg.rows import scalar_row
 from alarms.registry import credentials
 from alarms.registry.setup import HIDDEN
 from gis import coordinates
-from tests.integration.serving import Served, serve
-from tests.integration.test_api_devices import problem, registered
-from tests.integration.test_scope_lists import READERS, begin, explaining, fill
+from tests.integration.registering import installers, registered
+from tests.integration.scoped_rows import READERS, begin, fill
+from tests.integration.serving import Served, problem, serve
 from tests.stories import CITY, OTHER_VILLAGE, VILLAGE, ZONE, Intake, Seen, World, says
-
-__all__ = ["explaining"]
 
 LON, LAT = 111.105, 34.705
 
 
 @pytest.fixture
 def given(owner_conn: psycopg.Connection) -> World:
-    world = World(owner_conn)
+    """The same people; their villages are neighbours, and the city is there."""
     owner_conn.execute("INSERT INTO divisions (code, tier, name) VALUES (%s, 1, 'city')", [CITY])
-    world.village(VILLAGE, 111.10, 34.70)
-    world.village(OTHER_VILLAGE, 111.11, 34.70)
-    world.user("installer", role="installer")
-    world.user("here", role="installer", division=VILLAGE)
-    world.user("desk", role="dispatcher")
-    return world
-
-
-@pytest.fixture
-def city(given: World, served: Served) -> httpx.Client:
-    return served.client(given.conn, "installer")
-
-
-@pytest.fixture
-def here(given: World, served: Served) -> httpx.Client:
-    return served.client(given.conn, "here")
+    return installers(owner_conn, other_west=111.11)
 
 
 def site(world: World, name: str, lon: float, lat: float, village: str = VILLAGE, **more: Any) -> int:

@@ -1,4 +1,4 @@
-"""Organisations, users, grants and the audit log over HTTP."""
+"""Organisations, users, grants, grid cells and the audit log over HTTP."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.integration.serving import Served
+from tests.integration.serving import Served, problem
 from tests.stories import CITY, OTHER_VILLAGE, VILLAGE, Seen, World
 
 TOWNSHIP = VILLAGE[:9] + "000"
@@ -37,19 +37,8 @@ def local(given: World, served: Served) -> httpx.Client:
     return served.client(given.conn, "local")
 
 
-@pytest.fixture
-def seen(owner_conn: psycopg.Connection) -> Seen:
-    return Seen(owner_conn)
-
-
 def id_of(seen: Seen, username: str) -> int:
     return int(seen.rows("SELECT id FROM users WHERE username = %s", username)[0]["id"])
-
-
-def problem(answer: httpx.Response, status: int, kind: str) -> str:
-    """The problem's own words, which must be of this kind."""
-    assert (answer.status_code, answer.json().get("type")) == (status, f"/problems/{kind}"), answer.text
-    return str(answer.json()["detail"])
 
 
 def usernames(client: httpx.Client, query: str = "") -> list[str]:

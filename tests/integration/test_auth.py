@@ -31,11 +31,6 @@ def wang(owner_conn: psycopg.Connection) -> int:
 
 
 @pytest.fixture
-def seen(owner_conn: psycopg.Connection) -> Seen:
-    return Seen(owner_conn)
-
-
-@pytest.fixture
 def client(served: Served) -> Iterator[httpx.Client]:
     """A browser's network stack: it keeps cookies, and sends the Origin of the server's own pages."""
     with httpx.Client(base_url=served.url, headers={"Origin": served.url}, timeout=30) as client:

@@ -14,9 +14,7 @@ from api.demo_cameras import CLIP, FPS, ClipError, prepare_clip
 from api.embedded.ports import any_free
 from api.settings import load_settings
 from tests.integration.serving import wait_until
-from tests.integration.test_up import READY_S, Terminal, var
-
-__all__ = ["var"]
+from tests.integration.terminal import READY_S, Terminal
 
 
 def film(path: Path) -> None:

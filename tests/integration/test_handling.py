@@ -48,18 +48,8 @@ def done(outcomes: Sequence[ActionOutcome]) -> list[Refusal | None]:
 
 
 @pytest.fixture
-def world(owner_conn: psycopg.Connection) -> World:
-    return World(owner_conn)
-
-
-@pytest.fixture
 def intake(intake_conn: psycopg.Connection) -> Intake:
     return Intake(intake_conn)
-
-
-@pytest.fixture
-def seen(owner_conn: psycopg.Connection) -> Seen:
-    return Seen(owner_conn)
 
 
 @pytest.fixture

@@ -32,12 +32,11 @@ from api.services import ServiceError
 from api.serving import Listening
 from api.settings import Settings, SettingsError
 from api.up import Up, require_http_port
+from tests.integration.processes import processes_of
 from tests.integration.servers import start
 from tests.integration.serving import wait_until
-from tests.integration.test_up import ROOT, Terminal, port, processes_of, var
+from tests.integration.terminal import ROOT, Terminal
 from tests.stories import World
-
-__all__ = ["port", "var"]
 
 PASSWORD = "correct horse battery"
 

@@ -21,11 +21,6 @@ def intake(intake_conn: psycopg.Connection) -> Intake:
     return Intake(intake_conn)
 
 
-@pytest.fixture
-def seen(owner_conn: psycopg.Connection) -> Seen:
-    return Seen(owner_conn)
-
-
 def test_a_signal_becomes_an_alarm_in_an_incident_at_its_place(
     given: World, intake: Intake, seen: Seen
 ) -> None:

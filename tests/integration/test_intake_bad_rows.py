@@ -56,11 +56,6 @@ def intake(intake_conn: psycopg.Connection) -> Intake:
     return Intake(intake_conn)
 
 
-@pytest.fixture
-def seen(owner_conn: psycopg.Connection) -> Seen:
-    return Seen(owner_conn)
-
-
 def test_a_value_that_the_database_refuses_stands_alone(world: World, intake: Intake, seen: Seen) -> None:
     world.conn.execute("ALTER TABLE signals ADD CHECK (text <> 'refuse me')")
     world.conn.commit()

@@ -30,11 +30,6 @@ def intake(world: World, intake_conn: psycopg.Connection) -> Intake:
     return Intake(intake_conn)
 
 
-@pytest.fixture
-def seen(owner_conn: psycopg.Connection) -> Seen:
-    return Seen(owner_conn)
-
-
 def test_an_id_twice_in_a_batch_is_one_signal(intake: Intake, seen: Seen) -> None:
     assert intake.accept(*[says("pir-1", "130", id="a")] * 3) == ["stored", "duplicate", "duplicate"]
     assert (len(seen.signals), seen.alarms[0]["occurrence_count"], len(seen.raw)) == (1, 1, 1)

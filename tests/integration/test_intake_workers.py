@@ -15,41 +15,8 @@ from alarms.model import Disposition, RawMessage
 from alarms.response.handling import Actor, act
 from api.database.pool import Role, connect
 from api.settings import load_settings
+from tests.integration.side_by_side import DEADLINE_S, side_by_side
 from tests.stories import NIGHT, Intake, Seen, World, says
-
-DEADLINE_S = 60
-
-
-def side_by_side(*works: Callable[[threading.Barrier], None]) -> None:
-    """Run these at the same time; what one raises is raised here."""
-    errors: list[BaseException] = []
-    barrier = threading.Barrier(len(works))
-
-    def guarded(work: Callable[[threading.Barrier], None]) -> None:
-        try:
-            work(barrier)
-        except BaseException as error:  # noqa: BLE001 - raised again in the test's own thread
-            errors.append(error)
-            barrier.abort()
-
-    threads = [threading.Thread(target=guarded, args=(work,), daemon=True) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(DEADLINE_S)
-    if errors:
-        raise errors[0]
-    assert not any(thread.is_alive() for thread in threads), "a worker hangs"
-
-
-@pytest.fixture
-def world(owner_conn: psycopg.Connection) -> World:
-    return World(owner_conn)
-
-
-@pytest.fixture
-def seen(owner_conn: psycopg.Connection) -> Seen:
-    return Seen(owner_conn)
 
 
 @pytest.fixture

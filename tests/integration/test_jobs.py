@@ -1,4 +1,4 @@
-"""What falls due by the clock: partitions ahead, retention, sessions."""
+"""What falls due by the clock: partitions ahead, retention, sessions, tests, callers; and one machine at a time."""
 
 from datetime import UTC, datetime, timedelta
 

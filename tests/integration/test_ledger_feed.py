@@ -13,13 +13,8 @@ import pytest
 from alarms.ledger import ledger
 from api.database.pool import Role, connect
 from api.settings import load_settings
-from tests.integration.test_intake_workers import side_by_side
+from tests.integration.side_by_side import side_by_side
 from tests.stories import NIGHT, Intake, Seen, World, says
-
-
-@pytest.fixture
-def seen(owner_conn: psycopg.Connection) -> Seen:
-    return Seen(owner_conn)
 
 
 @pytest.fixture

@@ -23,16 +23,6 @@ TOWNSHIP = "411282100000"
 
 
 @pytest.fixture
-def world(owner_conn: psycopg.Connection) -> World:
-    return World(owner_conn)
-
-
-@pytest.fixture
-def seen(owner_conn: psycopg.Connection) -> Seen:
-    return Seen(owner_conn)
-
-
-@pytest.fixture
 def intake(intake_conn: psycopg.Connection) -> Intake:
     return Intake(intake_conn)
 

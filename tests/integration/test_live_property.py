@@ -21,21 +21,11 @@ from api.database.pool import Role, connect
 from api.settings import Settings
 from tests.integration.listening import Listener, documents_of
 from tests.integration.serving import Served
-from tests.integration.test_intake_workers import side_by_side
+from tests.integration.side_by_side import side_by_side
 from tests.stories import NIGHT, OTHER_VILLAGE, VILLAGE, Intake, Seen, World, says
 
 COUNTY, OTHER_COUNTY = "411282000000", "411224000000"
 TOWNSHIP = "411282100000"
-
-
-@pytest.fixture
-def world(owner_conn: psycopg.Connection) -> World:
-    return World(owner_conn)
-
-
-@pytest.fixture
-def seen(owner_conn: psycopg.Connection) -> Seen:
-    return Seen(owner_conn)
 
 
 @pytest.fixture(autouse=True)

@@ -127,9 +127,8 @@ def test_a_row_whose_gateway_is_refused_is_refused_and_the_rest_is_loaded(
     ground: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
     _load(ground, "devices", tmp_path, "device_id,kind\nknown-gw,gateway\nleader,gateway\n")
-    _load(
-        ground, "devices", tmp_path, "device_id,kind,gateway,external_id\nled,siren,leader,s\n"
-    )  # so that leader is the gateway of another
+    # So that leader is the gateway of another.
+    _load(ground, "devices", tmp_path, "device_id,kind,gateway,external_id\nled,siren,leader,s\n")
     done = _load(
         ground,
         "devices",

@@ -7,8 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from functools import partial
 from multiprocessing import active_children
 from typing import Any
@@ -22,23 +21,20 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from alarms.receiving import mqtt as receiving
-from alarms.receiving.mqtt import Receiver
 from alarms.receiving.storing import Here
 from alarms.receiving.worker import Worker, WorkerEndedError
 from api.database.pool import connect
 from api.embedded.mosquitto import EmbeddedMosquitto
 from api.settings import load_settings
 from tests.acceptance.fleet import until
+from tests.integration.receiving import Connect, receiving_from
 from tests.integration.servers import Broker, start
-from tests.integration.test_embedded_mosquitto import Talker
-from tests.stories import RULES, Seen, World
+from tests.integration.talking import Talker
+from tests.stories import Seen, World
 
 END_CONNECTIONS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
      WHERE application_name = 'receiver' AND datname = current_database()"""
-
-LANES = 2
-Connect = Callable[[], psycopg.Connection[Any]]
 
 
 @pytest.fixture
@@ -63,38 +59,6 @@ def devices(fresh_broker: Broker) -> Iterator[Talker]:
     talker.subscribe("lianfang/v1/+/ack")
     yield talker
     talker.close()
-
-
-@contextmanager
-def receiving_from(
-    broker: Broker, database: Connect, kind: type[Here | Worker] = Here, **options: Any
-) -> Iterator[Receiver]:
-    """A receiver that runs in a thread and is connected; what it raises is raised at the end."""
-    login = broker.login("intake")
-    receiver = Receiver(
-        receiving.Broker(host=login.host, port=login.port, username=login.username, password=login.password),
-        [kind(database, RULES) for _ in range(LANES)],
-        **options,
-    )
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            receiver.run()
-        except BaseException as error:  # noqa: BLE001 - raised again in the test's own thread
-            errors.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        until(lambda: receiver.connected or errors, "the receiver does not connect")
-        yield receiver
-    finally:
-        receiver.stop()
-        thread.join(30)
-        assert not thread.is_alive(), "the receiver does not stop"
-    if errors:
-        raise errors[0]
 
 
 def say(devices: Talker, device: str, *, retain: bool = False, **body: Any) -> None:

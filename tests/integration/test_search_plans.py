@@ -7,9 +7,7 @@ import re
 from psycopg import Connection
 from psycopg.rows import scalar_row
 
-from tests.integration.test_scope_lists import BOX, READERS, begin, explaining, fill
-
-__all__ = ["explaining"]
+from tests.integration.scoped_rows import BOX, READERS, begin, fill
 
 NAMES = (
     "area", "division", "since", "until", "zone", "first", "last", "categories", "dispositions", "priorities",

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from api.services import Service, ServiceError, Supervisor
+from tests.integration.processes import is_gone
 
 ROOT = Path(__file__).parents[2]
 ANNOUNCE = "from api.ready import announce_ready; announce_ready(); "
@@ -28,13 +29,6 @@ async def until(holds: Callable[[], bool], timeout_s: float = 20) -> None:
     while not holds():
         assert time.monotonic() < deadline, "waited in vain"
         await asyncio.sleep(0.02)
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
 
 
 async def test_a_killed_service_runs_again_and_stop_leaves_nothing(tmp_path: Path) -> None:

@@ -32,11 +32,6 @@ def intake(intake_conn: psycopg.Connection) -> Intake:
     return Intake(intake_conn)
 
 
-@pytest.fixture
-def seen(owner_conn: psycopg.Connection) -> Seen:
-    return Seen(owner_conn)
-
-
 def _of_every_maker(given: World, conn: psycopg.Connection) -> list[SimulatedDevice]:
     """One site a protocol, with a device of each kind."""
     for protocol in DECODERS:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -26,91 +24,9 @@ from api.embedded.mosquitto import Login
 from api.embedded.ports import any_free
 from api.held import hold
 from api.settings import Settings, SettingsError, load_settings
-from tests.integration.test_embedded_mosquitto import Talker
-
-ROOT = Path(__file__).parents[2]
-READY_S = 60.0
-
-
-class Terminal:
-    """A command in a terminal of its own: what it printed, and Ctrl-C."""
-
-    def __init__(self, *arguments: str, var: Path, port: int, **also: str) -> None:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("LIANFANG_")}
-        environment |= {"LIANFANG_VAR_DIR": str(var), "LIANFANG_HTTP_PORT": str(port)} | also
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "api.cli", *arguments],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        self.lines: list[str] = []
-        self._news = threading.Condition()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            with self._news:
-                self.lines.append(line.rstrip("\n"))
-                self._news.notify_all()
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.lines)
-
-    def until_said(self, pattern: str, timeout_s: float = READY_S) -> None:
-        with self._news:
-            found = self._news.wait_for(lambda: re.search(pattern, self.text), timeout_s)
-        assert found, f"never said {pattern!r}:\n{self.text}"
-
-    def ctrl_c(self) -> int:
-        os.killpg(self.process.pid, signal.SIGINT)
-        return self.end()
-
-    def end(self) -> int:
-        code = self.process.wait(timeout=90)
-        self._reader.join(timeout=10)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return code
-
-
-@pytest.fixture
-def var(run_dir: Path) -> Iterator[Path]:
-    place = run_dir / f"up-{os.urandom(4).hex()}"
-    yield place
-    assert processes_of(place) == {}, "something was left running"
-    shutil.rmtree(place, ignore_errors=True)
-
-
-@pytest.fixture
-def port() -> int:
-    return any_free("127.0.0.1")
-
-
-def processes_of(var: Path) -> dict[int, str]:
-    """Processes that belong to an installation, by its folder in their arguments or environment."""
-    found = {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            argv = (entry / "cmdline").read_bytes()
-            environment = (entry / "environ").read_bytes()
-        except OSError:
-            continue
-        if argv and str(var).encode() in argv + environment and int(entry.name) != os.getpid():
-            found[int(entry.name)] = argv.replace(b"\0", b" ").decode(errors="replace").strip()
-    return found
-
-
-def pid_of(var: Path, part: str) -> int | None:
-    return next(
-        (pid for pid, line in processes_of(var).items() if part in line and "setpriv" not in line), None
-    )
+from tests.integration.processes import pid_of, processes_of
+from tests.integration.talking import Talker
+from tests.integration.terminal import READY_S, ROOT, Terminal
 
 
 def until(holds: Callable[[], object], timeout_s: float = READY_S) -> None:
@@ -248,6 +164,34 @@ async def test_a_fresh_demo_refuses_a_database_that_is_not_its_own(tmp_path: Pat
     with pytest.raises(SettingsError, match="--fresh forgets what the embedded database holds"):
         await run_demo(settings, print, simulator=False, fresh=True, households=100)
     assert logins.exists()
+
+
+@pytest.mark.timeout(300)
+def test_a_demo_of_an_earlier_checkout_may_be_forgotten_and_an_installation_never(
+    var: Path, port: int
+) -> None:
+    first = Terminal("up", var=var, port=port)
+    first.until_said("Lianfang is up")
+    url = endpoints.database_url(settings_of(var))
+    with psycopg.connect(url, options="-c role=lianfang_owner") as conn:
+        conn.execute("UPDATE schema_migrations SET checksum = 'another' WHERE number = 6")
+    assert first.ctrl_c() == 0
+
+    def refused(command: str) -> str:
+        terminal = Terminal(command, var=var, port=port)
+        assert terminal.end() == 1
+        assert "0006_documents was changed after it was applied" in terminal.text
+        return terminal.text
+
+    assert "--fresh" not in refused("up")
+    assert "--fresh" not in refused("demo"), "an installation's data, which no demo made"
+    (var / "demo.logins.json").write_text("{}")
+    assert "--fresh" not in refused("up")
+    assert "`./run demo --fresh` forgets" in refused("demo")
+
+    fresh = Terminal("demo", "--fresh", "--households", "200000", var=var, port=port)
+    fresh.until_said(r"demo-load \| ")
+    assert fresh.ctrl_c() == 0
 
 
 def test_a_wrong_setting_is_wrong_usage(var: Path) -> None:

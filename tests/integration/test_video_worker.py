@@ -22,12 +22,12 @@ import pytest
 from api.database.pool import connect
 from api.embedded.mosquitto import EmbeddedMosquitto
 from api.settings import Settings, load_settings
+from tests.integration.receiving import receiving_from
 from tests.integration.servers import Broker, start
 from tests.integration.serving import Served, wait_until
 from tests.integration.streaming import RtspServer, made_clip, playing
 from tests.integration.taking import sees
-from tests.integration.test_embedded_mosquitto import Talker, talking
-from tests.integration.test_mqtt_receiver import receiving_from
+from tests.integration.talking import Talker, talking
 from tests.stories import Seen, World
 from video import cameras, publish
 from video.cameras import Leases

@@ -43,6 +43,14 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
                 ELSE true END
 $$;
 
+-- Incidents that a text is found in: in their title, or in their site's name or address. (Inlined, as lies_in is.)
+CREATE FUNCTION incidents_called(pattern text) RETURNS SETOF bigint
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT t.id FROM incidents t WHERE t.title ILIKE pattern
+     UNION ALL
+    SELECT o.id FROM sites s JOIN incidents o ON o.site_id = s.id WHERE (s.name || ' ' || s.address) ILIKE pattern
+$$;
+
 -- (force_custom_plan: filters that were not given, and the scope of who may see everything, fold away, so that each
 -- combination gets its own index. = ANY (ARRAY(SELECT ...)): few rows, found first and by an index of their own.)
 CREATE FUNCTION list_sites(box geometry, division text, kinds text[], q text, retired boolean, after_id bigint, most bigint)
@@ -115,11 +123,7 @@ BEGIN
        AND (until IS NULL OR i.opened_at < until)
        AND (categories IS NULL OR i.category = ANY (categories))
        AND (states IS NULL OR i.state = ANY (states))
-       AND (pattern IS NULL OR i.id = ANY (ARRAY(
-               SELECT t.id FROM incidents t WHERE t.title ILIKE pattern
-                UNION ALL
-               SELECT o.id FROM sites s JOIN incidents o ON o.site_id = s.id
-                WHERE (s.name || ' ' || s.address) ILIKE pattern)))
+       AND (pattern IS NULL OR i.id = ANY (ARRAY(SELECT * FROM incidents_called(pattern))))
        AND (before_at IS NULL OR (i.opened_at, i.id) < (before_at, before_id))
      ORDER BY i.opened_at DESC, i.id DESC LIMIT most;
 END $$;
@@ -314,6 +318,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 
 REVOKE EXECUTE ON FUNCTION append_shown_changes(bigint[], bigint[], timestamptz) FROM PUBLIC;
+
 -- A user was renamed: likewise the open incidents that the user handles.
 CREATE FUNCTION append_user_renamed(of_user bigint, at timestamptz) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -65,10 +65,7 @@ BEGIN
        AND (priorities IS NULL OR i.priority = ANY (priorities))
        AND (states IS NULL OR i.state = ANY (states))
        AND (pattern IS NULL OR i.id = ANY (ARRAY(
-               SELECT t.id FROM incidents t WHERE t.title ILIKE pattern
-                UNION ALL
-               SELECT o.id FROM sites s JOIN incidents o ON o.site_id = s.id
-                WHERE (s.name || ' ' || s.address) ILIKE pattern
+               SELECT * FROM incidents_called(pattern)
                 UNION ALL
                SELECT e.incident_id FROM incident_entries e WHERE e.text <> '' AND e.text ILIKE pattern)))
        AND (only_id IS NULL OR i.id = only_id)

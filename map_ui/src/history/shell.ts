@@ -1,11 +1,13 @@
 /** The frame of the history page: who and where to, the question on the left, the answer on map and in table. */
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
-import { explain } from '../api/client.ts';
 import { locale, t } from '../i18n/i18n.ts';
 import { mayWatch } from '../model/landing.ts';
 import { shared } from '../theme/shared.ts';
 import { AppElement } from '../ui/element.ts';
+import { headStyles, readersMenu } from '../ui/head.ts';
+import { leaveButton } from '../ui/leave.ts';
+import { middle, starting } from '../ui/starting.ts';
 import { type HistoryApp, mayAsk } from './app.ts';
 import '../ui/settings-bar.ts';
 import '../ui/sign-in.ts';
@@ -27,6 +29,8 @@ export class HistoryShell extends AppElement {
 
   static override styles = [
     shared,
+    headStyles,
+    middle,
     css`
       :host {
         display: block;
@@ -50,44 +54,10 @@ export class HistoryShell extends AppElement {
       }
       header {
         grid-area: top;
-        position: relative;
-        display: flex;
-        align-items: center;
-        gap: 4px 16px;
-        min-height: 48px;
-        padding: 4px 8px 4px 16px;
-        background: var(--surface);
-        border-bottom: 1px solid var(--line);
       }
       h1 {
-        font-size: 18px;
         flex: 1;
         min-width: 0;
-      }
-      a {
-        color: var(--accent);
-        text-underline-offset: 2px;
-      }
-      header a {
-        padding: 8px 4px;
-      }
-      .who {
-        max-width: 12em;
-        overflow: hidden;
-        text-overflow: ellipsis;
-      }
-      .menu {
-        position: absolute;
-        z-index: 6;
-        top: 100%;
-        right: 8px;
-        display: grid;
-        gap: 16px;
-        justify-items: start;
-        padding: 16px;
-        background: var(--surface);
-        border: 1px solid var(--edge);
-        border-radius: 0 0 8px 8px;
       }
       lf-search-form {
         grid-area: form;
@@ -105,15 +75,9 @@ export class HistoryShell extends AppElement {
         grid-area: case;
       }
       .middle {
-        height: 100%;
-        display: grid;
-        place-content: center;
         justify-items: center;
-        gap: 16px;
-        padding: 24px;
         max-width: 36em;
         margin: auto;
-        text-align: center;
       }
       @media (max-width: 1200px) {
         .frame.with-case {
@@ -153,15 +117,12 @@ export class HistoryShell extends AppElement {
           inset: 0;
           z-index: 8;
         }
-        .who {
-          max-width: 6em;
-        }
       }
     `,
   ];
 
   protected override watched(app: HistoryApp) {
-    return [app.session, app.startProblem, app.selected, app.found, app.drawing];
+    return [app.session, app.startProblem, app.leaveProblem, app.selected, app.found, app.drawing];
   }
 
   override connectedCallback(): void {
@@ -193,14 +154,14 @@ export class HistoryShell extends AppElement {
     if (!this.app) return html``;
     const { app } = this;
     const session = app.session.value;
-    if (session === undefined) return this.starting();
+    if (session === undefined) return starting(app, t('history.loading'));
     if (session === null) return html`<lf-sign-in .app=${app}></lf-sign-in>`;
     if (!mayAsk(session)) {
       return html`<main class="middle">
         <h1>${t('history.no_right')}</h1>
         <p>${t('history.no_right_text', { name: session.user.display_name })}</p>
         <p><a href="/">${t('history.to_map')}</a></p>
-        <button @click=${() => app.leave()}>${t('session.sign_out')}</button>
+        ${leaveButton(app)}
       </main>`;
     }
     const hasCase = app.selected.value !== null;
@@ -208,24 +169,14 @@ export class HistoryShell extends AppElement {
       <header>
         <h1>${t('history.title')}</h1>
         ${mayWatch(session) ? html`<a href="/">${t('history.to_map')}</a>` : nothing}
-        <button
-          class="plain who"
-          aria-expanded=${this.menuOpen ? 'true' : 'false'}
-          title=${t('top.menu')}
-          @click=${() => {
+        ${readersMenu(
+          session.user.display_name,
+          this.menuOpen,
+          () => {
             this.menuOpen = !this.menuOpen;
-          }}
-        >
-          ${session.user.display_name} ▾
-        </button>
-        ${
-          this.menuOpen
-            ? html`<div class="menu">
-                <lf-settings .app=${app}></lf-settings>
-                <button @click=${() => app.leave()}>${t('session.sign_out')}</button>
-              </div>`
-            : nothing
-        }
+          },
+          () => html`<lf-settings .app=${app}></lf-settings>${leaveButton(app)}`,
+        )}
       </header>
       <main>
         <lf-search-form .app=${app}></lf-search-form>
@@ -233,15 +184,6 @@ export class HistoryShell extends AppElement {
         <lf-results .app=${app}></lf-results>
         ${hasCase ? html`<lf-case .app=${app}></lf-case>` : nothing}
       </main>
-    </div>`;
-  }
-
-  private starting(): TemplateResult {
-    const problem = this.app.startProblem.value;
-    if (problem === null) return html`<div class="middle" role="status">${t('history.loading')}</div>`;
-    return html`<div class="middle" role="alert">
-      <p class="problem">${t('session.failed', { detail: explain(problem) })}</p>
-      <button class="primary" @click=${() => this.app.start()}>${t('session.retry')}</button>
     </div>`;
   }
 }

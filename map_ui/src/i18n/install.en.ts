@@ -9,7 +9,6 @@ export const installEn: Record<keyof typeof installZh, string> = {
   'install.lost_answer':
     'The connection was lost before the answer came. Press again when it is back: nothing is saved twice.',
   'install.loading': 'Reading…',
-  'install.retry': 'Try again',
   'install.settings': 'Settings',
   'install.not_permitted.title': 'No right to install devices',
   'install.not_permitted.text':

@@ -6,7 +6,6 @@ export const installZh = {
   'install.saving': '正在保存…',
   'install.lost_answer': '没等到答复连接就断了。恢复后请再按一次，不会重复保存。',
   'install.loading': '正在读取…',
-  'install.retry': '重试',
   'install.settings': '设置',
   'install.not_permitted.title': '没有安装权限',
   'install.not_permitted.text':

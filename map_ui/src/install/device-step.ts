@@ -170,7 +170,7 @@ export class DeviceStep extends StepElement {
         ${
           this.unread
             ? html`<p class="note bad" role="alert">${t('install.device.unread')}</p>
-                <button type="button" @click=${this.read}>${t('install.retry')}</button>`
+                <button type="button" @click=${this.read}>${t('session.retry')}</button>`
             : nothing
         }
         ${this.there.length > 0 ? this.already() : nothing}

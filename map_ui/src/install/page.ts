@@ -1,10 +1,11 @@
 /** The frame of the installer's page: sign-in, then one step after another. */
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
-import { explain } from '../api/client.ts';
 import { locale, t } from '../i18n/i18n.ts';
 import { shared } from '../theme/shared.ts';
 import { AppElement } from '../ui/element.ts';
+import { leaveButton } from '../ui/leave.ts';
+import { middle, starting } from '../ui/starting.ts';
 import { type InstallApp, mayInstall, type Step } from './app.ts';
 import { phone } from './styles.ts';
 import '../ui/settings-bar.ts';
@@ -24,6 +25,7 @@ export class InstallPage extends AppElement {
   static override styles = [
     shared,
     phone,
+    middle,
     css`
       .frame {
         height: 100%;
@@ -61,24 +63,20 @@ export class InstallPage extends AppElement {
         padding: 8px 0;
       }
       .middle {
-        height: 100%;
-        display: grid;
-        place-content: center;
-        gap: 16px;
-        padding: 24px;
+        text-align: start;
       }
     `,
   ];
 
   protected override watched(app: InstallApp) {
-    return [app.session, app.startProblem, app.step, app.job];
+    return [app.session, app.startProblem, app.leaveProblem, app.step, app.job];
   }
 
   override render(): TemplateResult {
     document.title = `${t('app.name')} · ${t('install.title')}`;
     if (!this.app) return html``;
     const session = this.app.session.value;
-    if (session === undefined) return this.starting();
+    if (session === undefined) return starting(this.app, t('install.loading'));
     if (session === null) return html`<lf-sign-in .app=${this.app}></lf-sign-in>`;
     if (!mayInstall(session)) return this.notPermitted(session.user.display_name);
     const step = this.app.step.value;
@@ -107,7 +105,7 @@ export class InstallPage extends AppElement {
             ? html`<div class="settings">
                 <p>${session.user.display_name}</p>
                 <lf-settings .app=${this.app}></lf-settings>
-                <button @click=${() => this.app.leave()}>${t('session.sign_out')}</button>
+                ${leaveButton(this.app)}
               </div>`
             : nothing
         }
@@ -162,17 +160,8 @@ export class InstallPage extends AppElement {
       <h1>${t('install.not_permitted.title')}</h1>
       <p>${t('install.not_permitted.text', { name })}</p>
       <a class="button" href="/">${t('install.not_permitted.map')}</a>
-      <button @click=${() => this.app.leave()}>${t('session.sign_out')}</button>
+      ${leaveButton(this.app)}
     </main>`;
-  }
-
-  private starting(): TemplateResult {
-    const problem = this.app.startProblem.value;
-    if (problem === null) return html`<div class="middle" role="status">${t('install.loading')}</div>`;
-    return html`<div class="middle" role="alert">
-      <p class="problem">${t('session.failed', { detail: explain(problem) })}</p>
-      <button class="primary" @click=${() => this.app.start()}>${t('install.retry')}</button>
-    </div>`;
   }
 }
 

@@ -3,7 +3,6 @@ import { css, html, nothing, type TemplateResult, unsafeCSS } from 'lit';
 import { customElement, query, state } from 'lit/decorators.js';
 import type { Map as MapLibre } from 'maplibre-gl';
 import maplibreCss from 'maplibre-gl/dist/maplibre-gl.css?inline';
-import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url';
 import { t } from '../i18n/i18n.ts';
 import { PALETTES } from '../theme/palette.ts';
 import { shared } from '../theme/shared.ts';
@@ -76,40 +75,24 @@ export class PinStep extends StepElement {
   protected override async firstUpdated(): Promise<void> {
     const session = this.app.session.value;
     if (!session) return;
-    const [{ Map: MapClass, ScaleControl, setWorkerUrl }, { styleFor }, { addBasemap }] = await Promise.all([
-      import('maplibre-gl'),
+    const [{ createMap }, { styleFor }, { addBasemap }] = await Promise.all([
+      import('../map/create.ts'),
       import('../map/style.ts'),
       import('../map/basemap.ts'),
     ]);
     if (!this.isConnected) return;
-    setWorkerUrl(workerUrl);
     const start = this.app.job.value.location?.position ?? lastPlace()?.position;
     const palette = PALETTES[theme.value];
     try {
-      this.#map = new MapClass({
-        container: this.container,
-        style: styleFor(session, palette),
-        maxZoom: 19,
-        minZoom: 4,
-        attributionControl: session.basemap ? { compact: true } : false,
-        dragRotate: false,
-        touchPitch: false,
-        localIdeographFontFamily: false,
-        ...(start
-          ? { center: [...start] as [number, number], zoom: PLACE_ZOOM }
-          : { center: [111.2, 34.4], zoom: 8 }),
-      });
+      this.#map = createMap(this.container, session, styleFor(session, palette), t('install.pin.title'));
     } catch {
       this.failed = true; // no WebGL: the other ways to give a place are one step back
       return;
     }
     const map = this.#map;
-    map.touchZoomRotate.disableRotation();
-    map.addControl(new ScaleControl({ unit: 'metric' }), 'bottom-left');
-    map.getCanvas().setAttribute('aria-label', t('install.pin.title'));
-    const bounds = session.installation.bounds;
-    if (!start && bounds)
-      map.fitBounds([bounds[0], bounds[1], bounds[2], bounds[3]], { padding: 24, duration: 0 });
+    const { bounds } = session.installation;
+    if (start) map.jumpTo({ center: [...start], zoom: PLACE_ZOOM });
+    else if (bounds) map.fitBounds([...bounds], { padding: 24, duration: 0 });
     map.on('style.load', () => {
       if (session.basemap) {
         addBasemap(map, session.basemap, palette, theme.value === 'dark').catch(() => {

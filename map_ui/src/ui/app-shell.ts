@@ -1,13 +1,13 @@
 /** The frame: sign-in page, or top line and the three parts (queue, map, case). */
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
-import { explain } from '../api/client.ts';
 import type { App } from '../app.ts';
 import { locale, t } from '../i18n/i18n.ts';
 import { mayWatch } from '../model/landing.ts';
 import { shared } from '../theme/shared.ts';
 import { AppElement } from './element.ts';
 import { listenToKeys } from './keys.ts';
+import { middle, starting } from './starting.ts';
 import './sign-in.ts';
 import './top-line.ts';
 import './live-banner.ts';
@@ -27,6 +27,7 @@ export class AppShell extends AppElement {
 
   static override styles = [
     shared,
+    middle,
     css`
       :host {
         display: block;
@@ -65,14 +66,6 @@ export class AppShell extends AppElement {
       }
       lf-tabs {
         display: none;
-      }
-      .middle {
-        height: 100%;
-        display: grid;
-        place-content: center;
-        gap: 12px;
-        padding: 24px;
-        text-align: center;
       }
       @media (max-width: 1023px) {
         .frame {
@@ -173,7 +166,7 @@ export class AppShell extends AppElement {
     document.title = t('app.title');
     if (!this.app) return html``;
     const session = this.app.session.value;
-    if (session === undefined) return this.starting();
+    if (session === undefined) return starting(this.app, t('session.loading'));
     if (session === null) return html`<lf-sign-in .app=${this.app}></lf-sign-in>`;
     if (!mayWatch(session)) return html`<lf-no-permission .app=${this.app}></lf-no-permission>`;
     const { app } = this;
@@ -216,15 +209,6 @@ export class AppShell extends AppElement {
             ></lf-key-help>`
           : nothing
       }
-    </div>`;
-  }
-
-  private starting(): TemplateResult {
-    const problem = this.app.startProblem.value;
-    if (problem === null) return html`<div class="middle" role="status">${t('session.loading')}</div>`;
-    return html`<div class="middle" role="alert">
-      <p class="problem">${t('session.failed', { detail: explain(problem) })}</p>
-      <button class="primary" @click=${() => this.app.start()}>${t('session.retry')}</button>
     </div>`;
   }
 }

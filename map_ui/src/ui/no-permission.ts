@@ -1,11 +1,11 @@
 /** Signed in, and nothing to see: says whom to ask. */
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement } from 'lit/decorators.js';
-import { explain } from '../api/client.ts';
 import type { App } from '../app.ts';
 import { t } from '../i18n/i18n.ts';
 import { shared } from '../theme/shared.ts';
 import { AppElement } from './element.ts';
+import { leaveButton } from './leave.ts';
 
 @customElement('lf-no-permission')
 export class NoPermission extends AppElement {
@@ -16,6 +16,7 @@ export class NoPermission extends AppElement {
         height: 100%;
         display: grid;
         place-content: center;
+        justify-items: start;
         gap: 16px;
         padding: 24px;
         max-width: 32em;
@@ -36,14 +37,12 @@ export class NoPermission extends AppElement {
 
   override render(): TemplateResult {
     const session = this.app.session.value;
-    const problem = this.app.leaveProblem.value;
     return html`<main>
       <h1>${t('nopermission.title')}</h1>
       <p>${t('nopermission.text', { name: session?.user.display_name ?? '' })}</p>
       ${session?.may['history.search'] ? html`<p><a href="/history">${t('history.title')}</a></p>` : nothing}
       ${session?.may['device.write'] ? html`<p><a href="/install">${t('install.title')}</a></p>` : nothing}
-      <p><button @click=${() => this.app.leave()}>${t('session.sign_out')}</button></p>
-      <div role="alert">${problem === null ? nothing : html`<p class="problem">${explain(problem)}</p>`}</div>
+      ${leaveButton(this.app)}
     </main>`;
   }
 }

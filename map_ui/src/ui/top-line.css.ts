@@ -2,18 +2,9 @@ import { css } from 'lit';
 
 export const topLineStyles = css`
   header {
-    position: relative;
-    display: flex;
-    align-items: center;
-    gap: 4px 12px;
-    min-height: 48px;
-    padding: 4px 8px 4px 16px;
-    background: var(--surface);
-    border-bottom: 1px solid var(--line);
     white-space: nowrap;
   }
   h1 {
-    font-size: 18px;
     letter-spacing: 0.06em;
   }
   nav {
@@ -54,10 +45,6 @@ export const topLineStyles = css`
   li option {
     background: var(--surface);
     color: var(--text);
-  }
-  a {
-    color: var(--accent);
-    padding: 8px 4px;
   }
   .menu a {
     display: none;
@@ -103,18 +90,6 @@ export const topLineStyles = css`
     font-weight: 600;
   }
   .menu {
-    position: absolute;
-    z-index: 6;
-    top: 100%;
-    right: 8px;
-    display: grid;
-    gap: 16px;
-    justify-items: start;
-    padding: 16px;
-    min-width: 260px;
-    background: var(--surface);
-    border: 1px solid var(--edge);
-    border-radius: 0 0 8px 8px;
     white-space: normal;
   }
   @media (max-width: 1023px) {
@@ -164,11 +139,6 @@ export const topLineStyles = css`
     }
     .clock {
       display: none;
-    }
-    .who {
-      max-width: 6em;
-      overflow: hidden;
-      text-overflow: ellipsis;
     }
   }
 `;

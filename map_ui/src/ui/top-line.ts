@@ -1,13 +1,14 @@
 /** Always says: where am I, how much is open, is it live, does it sound, what time is it, who am I. */
 import { html, nothing, svg, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
-import { explain } from '../api/client.ts';
 import type { App } from '../app.ts';
 import { locale, t } from '../i18n/i18n.ts';
 import { divisionName } from '../model/places.ts';
 import { countStates } from '../model/queue.ts';
 import { shared } from '../theme/shared.ts';
 import { AppElement } from './element.ts';
+import { headStyles, readersMenu } from './head.ts';
+import { leaveButton } from './leave.ts';
 import { topLineStyles } from './top-line.css.ts';
 import './settings-bar.ts';
 
@@ -18,7 +19,7 @@ const CLOCK_OFF_S = 30;
 export class TopLine extends AppElement {
   @state() private menuOpen = false;
 
-  static override styles = [shared, topLineStyles];
+  static override styles = [shared, headStyles, topLineStyles];
 
   protected override watched(app: App) {
     return [
@@ -53,17 +54,14 @@ export class TopLine extends AppElement {
       </button>
       ${this.pastLink()} ${this.linkState()} ${this.soundState()}
       <time class="clock">${app.clock.second(app.now.value)}</time>
-      <button
-        class="plain who"
-        aria-expanded=${this.menuOpen ? 'true' : 'false'}
-        title=${t('top.menu')}
-        @click=${() => {
+      ${readersMenu(
+        app.session.value?.user.display_name,
+        this.menuOpen,
+        () => {
           this.menuOpen = !this.menuOpen;
-        }}
-      >
-        ${app.session.value?.user.display_name} ▾
-      </button>
-      ${this.menuOpen ? this.menu() : nothing}
+        },
+        () => this.menu(),
+      )}
     </header>`;
   }
 
@@ -169,19 +167,14 @@ export class TopLine extends AppElement {
     const { app } = this;
     const session = app.session.value;
     const off = Math.round(-app.live.offsetMs / 1000);
-    return html`<div class="menu">
-      <p>
+    return html`<p>
         <b>${session?.user.display_name}</b>
         ${session?.grants.map((grant) => html`<br /><span class="muted">${grant.role} · ${grant.division_name ?? session.installation.name}</span>`)}
       </p>
       ${Math.abs(off) >= CLOCK_OFF_S ? html`<p class="problem">${t('top.clock_off', { seconds: off })}</p>` : nothing}
       ${this.pastLink()}
       <lf-settings .app=${app}></lf-settings>
-      <button @click=${() => app.leave()}>${t('session.sign_out')}</button>
-      <div role="alert">
-        ${app.leaveProblem.value === null ? nothing : html`<p class="problem">${explain(app.leaveProblem.value)}</p>`}
-      </div>
-    </div>`;
+      ${leaveButton(app)}`;
   }
 }
 
