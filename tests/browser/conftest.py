@@ -19,7 +19,6 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Request,
-    Route,
     expect,
     sync_playwright,
 )
@@ -193,21 +192,6 @@ def sign_in_there(process: Process, browse: Browse, sign_in: Open) -> Open:
 def is_live(page: Page) -> None:
     """The page says that its picture is live."""
     expect(page.locator("lf-top-line .link")).to_contain_text("Live")
-
-
-def intercept(page: Page, pattern: str, handler: Callable[[Route], object]) -> None:
-    """From now on the test answers these requests of an open page.
-
-    A busy page goes on asking past a route that was just set, and hears of it only after the key that was pressed
-    later: so it is let ask for something else until that is intercepted.
-    """
-    page.route(pattern, handler)
-    probe = "**/healthz?intercepted"
-    page.route(probe, lambda route: route.fulfill(body="intercepted"))
-    page.wait_for_function(
-        "async () => (await (await fetch('/healthz?intercepted')).text()) === 'intercepted'"
-    )
-    page.unroute(probe)
 
 
 @pytest.fixture

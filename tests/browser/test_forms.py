@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import Any
 
 import psycopg
@@ -11,7 +10,8 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.accessible import accessible
-from tests.browser.conftest import DESKTOP, PHONE, Browse, Open, intercept, is_live
+from tests.browser.answering import Held, intercept
+from tests.browser.conftest import DESKTOP, PHONE, Browse, Open, is_live
 from tests.browser.process import Process
 from tests.browser.town import Town
 from tests.integration.serving import Served
@@ -44,23 +44,6 @@ def open_case(page: Page, incident: int) -> None:
     row(page, incident).locator(".open").click()
     expect(page.locator("lf-detail .timeline")).to_be_visible()
     expect(page.locator("lf-detail")).to_contain_text(f"Incident {incident}")
-
-
-class Held:
-    """Requests of one kind, answered when the test says so."""
-
-    def __init__(self, page: Page, pattern: str) -> None:
-        self.page = page
-        self.routes: list[Route] = []
-        intercept(page, pattern, lambda route: self.routes.append(route))
-
-    def one(self) -> Route:
-        """The next one, once it was sent."""
-        deadline = time.monotonic() + 20
-        while not self.routes:
-            assert time.monotonic() < deadline, "nothing was sent"
-            self.page.wait_for_timeout(20)  # the browser's events are heard only while this waits
-        return self.routes.pop(0)
 
 
 def refuse(route: Route) -> None:

@@ -18,7 +18,8 @@ from api.database.pool import connect
 from api.embedded.mosquitto import Login
 from api.settings import Settings, load_settings
 from tests.browser.accessible import accessible
-from tests.browser.conftest import PHONE, Browse, Open, intercept
+from tests.browser.answering import intercept
+from tests.browser.conftest import PHONE, Browse, Open
 from tests.browser.installing import WORDS, at_the_site_form, open_page, thumb_sized
 from tests.browser.town import VILLAGE, Town
 from tests.integration.receiving import receiving_from

@@ -7,7 +7,8 @@ from playwright.sync_api import Route, expect
 
 from api.auth.dependencies import COOKIE
 from tests.browser.accessible import accessible
-from tests.browser.conftest import Browse, intercept
+from tests.browser.answering import intercept
+from tests.browser.conftest import Browse
 from tests.browser.installing import WORDS, at_the_site_form, open_page
 from tests.browser.town import HASHED, HERE, PASSWORD, VILLAGE, Town
 from tests.integration.serving import Served

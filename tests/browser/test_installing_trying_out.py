@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.accessible import accessible
-from tests.browser.conftest import Browse, intercept
+from tests.browser.answering import intercept
+from tests.browser.conftest import Browse
 from tests.browser.installing import WORDS, open_page
 from tests.browser.town import VILLAGE, Town
 from tests.integration.serving import Served

@@ -4,7 +4,8 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Browse, Open, intercept
+from tests.browser.answering import intercept
+from tests.browser.conftest import Browse, Open
 from tests.browser.town import Town
 
 

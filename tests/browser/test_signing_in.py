@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser.accessible import accessible
-from tests.browser.conftest import Browse, Open, intercept
+from tests.browser.answering import intercept
+from tests.browser.conftest import Browse, Open
 from tests.browser.town import PASSWORD, Town
 from tests.integration.serving import Served
 
