@@ -97,8 +97,8 @@ class Attempts:
         return wait_s
 
     def noteworthy(self, name: str, address: str) -> bool:
-        """Whether a failure is worth a line of the audit log, which only grows: each free one, the last of which begins
-        the waiting; while that lasts, no more."""
+        """Whether the try just begun is worth a line of the audit log if it fails: the log only grows. Each free one is,
+        the last of which begins the waiting; while that lasts, no more."""
         return (
             self._names.count((name, address)) <= BY_NAME.free
             and self._addresses.count((address,)) <= BY_ADDRESS.free

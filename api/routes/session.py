@@ -159,9 +159,10 @@ async def _open(
     user_id, stored = row or (None, None)
     async with HASHING:
         _refuse_haste(state.attempts.reserve(username, address))  # here: others may have failed meanwhile
+        noteworthy = state.attempts.noteworthy(username, address)  # of this try; others begin while it is judged
         right = await asyncio.to_thread(verify_password, stored, password)
     if not right:
-        if state.attempts.noteworthy(username, address):
+        if noteworthy:
             known = name if user_id is not None else "?"  # what was typed as a name may be a password
             async with state.pool.connection() as conn, conn.transaction():
                 await audit.write(conn, audit.line(user_id, known, "session.refuse", address=address))

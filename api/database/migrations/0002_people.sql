@@ -40,7 +40,7 @@ CREATE TABLE audit_log (
     at        timestamptz NOT NULL,
     user_id   bigint,
     username  text NOT NULL,
-    action    text NOT NULL,                                      -- contacts.reveal, incident.close, user.add ...
+    action    text NOT NULL,                                      -- contact.reveal, incident.close, user.add ...
     object    text NOT NULL DEFAULT '',                           -- incident/1182
     reason    text NOT NULL DEFAULT '',
     details   jsonb NOT NULL DEFAULT '{}',
