@@ -97,7 +97,7 @@ class Attempts:
         return wait_s
 
     def noteworthy(self, name: str, address: str) -> bool:
-        """Whether the try just begun is worth a line of the audit log if it fails: the log only grows. Each free one is,
+        """Whether the try just begun, if it fails, is worth a line of the audit log, which only grows: each free one,
         the last of which begins the waiting; while that lasts, no more."""
         return (
             self._names.count((name, address)) <= BY_NAME.free
