@@ -159,9 +159,8 @@ async def _open(
     user_id, stored = row or (None, None)
     async with HASHING:
         _refuse_haste(state.attempts.reserve(username, address))  # here: others may have failed meanwhile
-        noteworthy = state.attempts.noteworthy(
-            username, address
-        )  # of this try; others begin while it is judged
+        # Of this try: others begin while it is judged.
+        noteworthy = state.attempts.noteworthy(username, address)
         right = await asyncio.to_thread(verify_password, stored, password)
     if not right:
         if noteworthy:
