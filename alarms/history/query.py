@@ -167,8 +167,11 @@ def from_document(document: Mapping[str, Any], city: str) -> Query:
 
 
 def local(moment: datetime, zone: tzinfo) -> str:
-    """``2026-03-03 02:10:00+08:00`` in the installation's zone."""
-    return moment.astimezone(zone).isoformat(sep=" ", timespec="seconds")
+    """``2026-03-03 02:10 (UTC+08:00)`` in the installation's zone, with seconds where there are any."""
+    at = moment.astimezone(zone)
+    clock = at.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds" if at.second else "minutes")
+    offset = f"{at:%z}"
+    return f"{clock} (UTC{offset[:3]}:{offset[3:5]})"
 
 
 def _minute(text: str, where: str) -> int:

@@ -164,12 +164,12 @@ def test_a_question_in_words() -> None:
         text="红色面包车",
     )
     assert words.describe(asked, "en", ZONE, "灵宝市") == (
-        "in 灵宝市 411282000000; opened from 2026-03-03 00:00:00+08:00; at 22:00 to 06:00 by the clock of "
+        "in 灵宝市 411282000000; opened from 2026-03-03 00:00 (UTC+08:00); at 22:00 to 06:00 by the clock of "
         "Asia/Shanghai; category Burglary or Panic; ended as false: user; "
         "with “红色面包车” in site, address, title or notes"
     )
     assert words.describe(asked, "zh", ZONE, "灵宝市").startswith(
-        "在灵宝市 411282000000；自2026-03-03 00:00:00+08:00起；"
+        "在灵宝市 411282000000；自2026-03-03 00:00 (UTC+08:00)起；"
     )
     assert words.describe(Query(), "en", ZONE) == "all incidents"
     hole = [[111.1, 34.1], [111.2, 34.1], [111.2, 34.2], [111.1, 34.1]]
