@@ -254,10 +254,17 @@ class Refused(BaseModel):
     detail: str
 
 
+class Done(BaseModel):
+    """An incident that an action on many was done on, and its version since."""
+
+    id: int
+    version: int
+
+
 class ManyDone(BaseModel):
     """What an action on many came to."""
 
-    done: list[int]
+    done: list[Done]
     refused: list[Refused]
 
 

@@ -47,6 +47,8 @@ class ActionOutcome:
     """What became of an action on one incident; ``refused`` None: done."""
 
     incident_id: int
+    version: int | None = None
+    """The incident's, now that it is done."""
     refused: Refusal | None = None
     detail: str = ""
 
@@ -97,11 +99,12 @@ def act(
             outcomes.append(_refused(incident_id, Refusal.CHANGED_MEANWHILE, detail))
         else:
             try:
-                steps.append(lifecycle.step(incident, action, actor.user_id, now))
+                step = lifecycle.step(incident, action, actor.user_id, now)
             except lifecycle.WrongStateError as error:
                 outcomes.append(_refused(incident_id, Refusal.WRONG_STATE, str(error)))
             else:
-                outcomes.append(ActionOutcome(incident_id=incident_id))
+                steps.append(step)
+                outcomes.append(ActionOutcome(incident_id=incident_id, version=step.incident.version))
     _save(conn, steps, actor, now)
     return outcomes
 

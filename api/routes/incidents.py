@@ -31,7 +31,7 @@ from api.cases import whole_case
 from api.errors import Problem, documented
 from api.inputs import Body, CommonFilters, Id, Line, ObjectId, Reason, Text
 from api.paging import Cursor, Limit, collection, decode_cursor, encode_cursor
-from api.schemas import Incident, IncidentCase, IncidentCollection, ManyDone, Refused
+from api.schemas import Done, Incident, IncidentCase, IncidentCollection, ManyDone, Refused
 from gis.model import Position
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
@@ -166,7 +166,11 @@ def acknowledge_many(
     with sync_transaction(request, who, "incident.acknowledge") as conn:
         outcomes = act(conn, body.ids, lifecycle.Acknowledge(), _actor(who), datetime.now(UTC))
     return ManyDone(
-        done=[outcome.incident_id for outcome in outcomes if outcome.refused is None],
+        done=[
+            Done(id=outcome.incident_id, version=outcome.version)
+            for outcome in outcomes
+            if outcome.version is not None
+        ],
         refused=[
             Refused(id=outcome.incident_id, type=f"/problems/{outcome.refused}", detail=outcome.detail)
             for outcome in outcomes

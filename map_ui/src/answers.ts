@@ -84,7 +84,7 @@ export class Answers {
     const { action, text } = sending;
     try {
       const { version } = await act(id, action, this.#withOwnVersion(id, body));
-      this.#ownVersions.set(id, (this.#ownVersions.get(id) ?? new Set()).add(version));
+      this.#noteOwn(id, version);
       if (this.unsent(id).get(action)?.trim() === text) this.keep(id, action, '');
       return true;
     } catch (problem) {
@@ -95,6 +95,10 @@ export class Answers {
       if (rest.length === 0) this.#newest.delete(id);
       this.#setSending(id, rest);
     }
+  }
+
+  #noteOwn(id: number, version: number): void {
+    this.#ownVersions.set(id, (this.#ownVersions.get(id) ?? new Set()).add(version));
   }
 
   /**
@@ -117,18 +121,28 @@ export class Answers {
     );
   }
 
+  /** What is pressed on one of them meanwhile is sent after it. */
   async acknowledgeMany(ids: readonly number[]): Promise<void> {
     if (this.manyPending.value || ids.length === 0) return;
     this.manyPending.set(true);
     this.manyProblem.set(null);
+    const answer = this.#sendMany(ids);
+    for (const id of ids) this.#newest.set(id, answer);
+    await answer;
+    for (const id of ids) if (this.#newest.get(id) === answer) this.#newest.delete(id);
+    this.manyPending.set(false);
+  }
+
+  async #sendMany(ids: readonly number[]): Promise<boolean> {
     try {
-      const { refused } = await acknowledgeMany(ids);
+      const { done, refused } = await acknowledgeMany(ids);
+      for (const { id, version } of done) this.#noteOwn(id, version);
       this.manyProblem.set(refused.length > 0 ? refused : null);
       this.manyDone();
+      return true;
     } catch (problem) {
       this.manyProblem.set(explain(problem));
-    } finally {
-      this.manyPending.set(false);
+      return false;
     }
   }
 }

@@ -94,6 +94,21 @@ test("one's own action is not somebody's change: a close takes its version on", 
   expect(sent[2]?.body).toMatchObject({ version: 6 });
 });
 
+test('what is pressed after many were acknowledged at once is sent after them, and takes their versions on', async () => {
+  const one = answers();
+  const many = one.acknowledgeMany([7, 8]);
+  void one.act(7, 'close', { disposition: 'actual', text: '', version: 4 });
+  await vi.waitFor(() => expect(sent).toHaveLength(1));
+  sent[0]?.answer(200, {
+    done: [{ id: 7, version: 5 }],
+    refused: [{ id: 8, type: '/problems/wrong-state', detail: 'it is closed' }],
+  });
+  await many;
+  expect(one.manyPending.value).toBe(false);
+  await vi.waitFor(() => expect(sent).toHaveLength(2));
+  expect(sent[1]?.body).toMatchObject({ version: 5 });
+});
+
 test('what somebody else changed before an own action is not closed unseen', async () => {
   const one = answers();
   void one.act(7, 'acknowledge');

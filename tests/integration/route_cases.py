@@ -73,7 +73,9 @@ CASES: dict[tuple[str, str], Case] = {
         permission="incident.open", body={"category": "panic", "site_id": "{site_id}"}, right=201
     ),
     ("POST", "/api/v1/incidents/acknowledge"): Case(
-        permission="incident.acknowledge", body={"ids": ["{incident_id}"]}, shows='"done":[{incident_id}]'
+        permission="incident.acknowledge",
+        body={"ids": ["{incident_id}"]},
+        shows='"done":[{"id":{incident_id},',
     ),
     ("POST", f"{I}/acknowledge"): Case(permission="incident.acknowledge", right=409),
     ("POST", f"{I}/handle"): Case(permission="incident.handle"),

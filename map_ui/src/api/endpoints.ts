@@ -50,7 +50,7 @@ export const evidence = (sha256: string, reason: string): Promise<Blob> =>
   requestBlob(`${V1}/evidence/${sha256}?reason=${encodeURIComponent(reason)}`, 'image/jpeg');
 
 export interface ManyResult {
-  done: number[];
+  done: { id: number; version: number }[];
   refused: { id: number; type: string; detail: string }[];
 }
 
