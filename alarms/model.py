@@ -209,6 +209,7 @@ class Alarm:
     """The newest signal's time by the device's own clock, to recognise what arrives out of order."""
     acknowledged_at: datetime | None = None
     acknowledged_by: int | None = None
+    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

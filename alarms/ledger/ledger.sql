@@ -110,10 +110,10 @@ UPDATE incidents i
 -- Alarms after repeats and restores.
 UPDATE alarms a
    SET version = r.version, active = r.active, last_at = r.last_at, restored_at = r.restored_at,
-       occurrence_count = r.occurrence_count, last_occurred_at = r.last_occurred_at
+       occurrence_count = r.occurrence_count, last_occurred_at = r.last_occurred_at, closed_at = r.closed_at
   FROM json_to_recordset(%(rows)s::json) AS r (
            id bigint, version integer, active boolean, last_at timestamptz, restored_at timestamptz,
-           occurrence_count integer, last_occurred_at timestamptz)
+           occurrence_count integer, last_occurred_at timestamptz, closed_at timestamptz)
  WHERE a.id = r.id;
 
 -- name: insert_entries

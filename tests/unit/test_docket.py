@@ -200,3 +200,21 @@ def test_a_panic_button_pressed_again_rings_again_once_it_was_resolved() -> None
     docket.apply(device(), signal(), judgement(Category.PANIC), after(60))
     work, _ = docket.numbered([], [])
     assert [i.state for i in work.changed_incidents] == [IncidentState.NEW]
+
+
+def test_a_device_that_rings_at_another_site_leaves_its_alarm_behind() -> None:
+    docket = Docket([incident(site=1)], [alarm()], WINDOW)
+    moved = device(site=2)
+    assert docket.apply(moved, signal(qualifier=Qualifier.RESTORE), judgement(qualifier=Qualifier.RESTORE),
+                        after(30)) == 1  # fmt: skip
+    assert docket.apply(moved, replace(signal(), lasting=True), judgement(), after(60)) not in (1, None)
+    docket.apply(moved, signal(), judgement(), after(61))
+    work, _ = docket.numbered([7], [8])
+    [old], [new] = work.changed_alarms, work.new_alarms
+    assert (old.closed_at, old.active, old.occurrence_count) == (after(60), False, 1)
+    assert (new.incident_id, new.occurrence_count) == (7, 2)
+    assert [(i.site_id, i.alarm_count) for i in work.new_incidents] == [(2, 1)]
+    assert [(i.id, i.state, i.active_alarm_count) for i in work.changed_incidents] == [
+        (1, IncidentState.NEW, 0)
+    ], "somebody must have seen it"
+    assert [(e.incident_id, e.kind) for e in work.entries] == [(1, "restored"), (1, "moved"), (7, "alarm")]
