@@ -69,7 +69,7 @@ def sites(
     file: FileArgument, crs: Crs = None, column: Column = None, encoding: Encoding = None, layer: Layer = None,
     refused: RefusedFile = None, all_or_nothing: AllOrNothing = False,
 ) -> None:  # fmt: skip
-    """Protected places: columns external_ref, kind, name, lon, lat; address, unit, village, organisation, contact."""
+    """Protected places: columns external_ref, kind, name, lon, lat; address, village, organisation, armed ..."""
     _load("sites", file, crs, column, encoding, layer, refused, all_or_nothing)
 
 
@@ -154,6 +154,8 @@ def _load(
         f"{done.read:,} rows read: {done.added:,} added, {done.changed:,} changed, {done.same:,} were there already, "
         f"{rows:,} refused"
     )
+    for note in done.notes:
+        say(note)
     if not done.stored and done.read:
         hint = " or leave out --all-or-nothing" if all_or_nothing else ""
         raise fail(f"nothing was loaded: mend the rows above{hint}")

@@ -21,6 +21,7 @@ from gis.load_rows import (
     Registered,
     Rows,
     Wrong,
+    armed,
     device_id,
     division_code,
     named_crs,
@@ -63,6 +64,8 @@ class Loaded:
     refused: list[Refusal]
     stored: bool = True
     """False: nothing was loaded."""
+    notes: Sequence[str] = ()
+    """What whoever brought the file should know of what was loaded: how places were read, what lies nowhere."""
 
     @property
     def same(self) -> int:
@@ -99,8 +102,42 @@ def load(
                 copy.write_row(row)
         cursor.execute(SQL["ready"])
         added, changed = _STORES[what](conn, cursor, rows, options, progress)
+        notes = [*_how_read(what, rows, options), *_what_lies_nowhere(cursor, what)]
         cursor.execute(SQL["unstage"])
-    return Loaded(read=len(table), added=added, changed=changed, refused=rows.refused)
+    return Loaded(read=len(table), added=added, changed=changed, refused=rows.refused, notes=notes)
+
+
+def _how_read(what: str, rows: Rows, options: Options) -> list[str]:
+    """In which system positions were taken to be: the numbers do not show it, and a wrong one is half a kilometre."""
+    if what == "divisions" or not rows.placed:
+        return []
+    crs = named_crs(rows.table, options.crs)
+    if options.crs is not None:
+        return [f"positions were read as {crs}, as --crs says"]
+    hint = (
+        ". Of maps by AMap, Tencent or DataV this is not true: they are GCJ-02 and do not say so; load those again "
+        "with --crs GCJ-02"
+    )
+    return [f"positions were read as {crs}, as the file says{hint if crs == coordinates.WGS84 else ''}"]
+
+
+def _what_lies_nowhere(cursor: Cursor[tuple[Any, ...]], what: str) -> list[str]:
+    """Rows that were taken, and whose place is doubtful all the same."""
+    if what == "divisions":
+        return []
+    found = cursor.execute(SQL[f"doubtful_{what}"]).fetchall()
+    if not found:
+        return []
+    first = ", ".join(str(name) for (name,) in found[:5]) + (" ..." if len(found) > 5 else "")
+    if what == "boundaries":
+        return [
+            f"boundaries that lie outside the division above them by a twentieth or more: {len(found):,} ({first}). "
+            "Check their codes, and in which coordinate system the file is"
+        ]
+    return [
+        f"{what} that no boundary covers: {len(found):,} ({first}). They have no tiers and are the city desk's until a "
+        "boundary covers them"
+    ]
 
 
 def _check_divisions(cursor: Cursor[tuple[Any, ...]], rows: Rows, options: Options) -> list[tuple[Any, ...]]:
@@ -204,7 +241,8 @@ def _check_sites(cursor: Cursor[tuple[Any, ...]], rows: Rows, options: Options) 
         person = rows.text(row, "contact_name", 100) or (name if number else None)
         seen.once(row, ref)
         return (row, ref, kind, name, address, unit, float(lon[row]) if here else None,
-                float(lat[row]) if here else None, crs, village, organisation, person, number)  # fmt: skip
+                float(lat[row]) if here else None, crs, village, organisation, person, number,
+                armed(rows, row))  # fmt: skip
 
     return rows.each(check)
 
@@ -398,7 +436,9 @@ def _store_sites(
     cursor.execute(SQL["stored_ids"])
     cursor.execute(SQL["lock_sites"])
     feed.watch(cursor, _ids(cursor, "devices_of_sites"))
-    cursor.execute(SQL["store_sites"], {"given": rows.given("address", "unit", "village", "organisation")})
+    cursor.execute(
+        SQL["store_sites"], {"given": rows.given("address", "unit", "village", "organisation", "armed")}
+    )
     cursor.execute(SQL["correct_contacts"])
     cursor.execute(SQL["add_contacts"])
     cursor.execute(SQL["place_devices_of_sites"])
