@@ -97,6 +97,8 @@ class _Letter:
     """Who says so on the enrolment login, which anybody may use."""
     stated_id: str | None = None
     """The id that a message gave which nobody could read: its device waits for an answer all the same."""
+    keep: bool = True
+    """Whether its bytes may be kept: not those that name or show people."""
     judged: list[tuple[Device, Signal, Judgement]] = field(default_factory=list)
 
     @property
@@ -109,6 +111,10 @@ class _Letter:
         if self.stranger is not None:
             return self.stranger, ""
         return self.signals[0].publisher, self.signals[0].child or ""
+
+    def to_keep(self) -> RawMessage:
+        """The message as it may be kept."""
+        return self.message if self.keep else replace(self.message, payload=b"")
 
     def outcome(self) -> Outcome:
         publisher = self.signals[0].publisher if self.signals else None
@@ -240,6 +246,7 @@ def _decode(conn: Connection[Any], letters: Sequence[_Letter]) -> None:
             letter.stated_id = _stated_id(letter.message)
         else:
             letter.protocol, letter.signals, letter.reason = decoded.protocol, decoded.signals, decoded.note
+            letter.keep = decoded.keep
             if decoded.stranger is not None:
                 letter.status, letter.stranger = Status.UNKNOWN_DEVICE, decoded.stranger
 
@@ -397,7 +404,7 @@ def _judge(
         ]
         stored.append(
             staging.Stored(
-                letter.message, letter.status.value, letter.reason or None, _without_idle_restores(rows)
+                letter.to_keep(), letter.status.value, letter.reason or None, _without_idle_restores(rows)
             )
         )
     return work, stored

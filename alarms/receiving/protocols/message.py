@@ -32,6 +32,8 @@ class Decoded:
     note: str = ""
     stranger: str | None = None
     """Of a message on the enrolment login: the name that its device gives itself."""
+    keep: bool = True
+    """False: its bytes name or show people, or hold a secret. What became of it is remembered, and they are not."""
 
 
 def read(protocol: str, signals: Sequence[Signal], doubts: Sequence[str]) -> Decoded:
