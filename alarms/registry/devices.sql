@@ -178,6 +178,14 @@ SELECT protocol FROM unknown_devices WHERE publisher = %(publisher)s AND child =
 -- name: forget_unknown
 DELETE FROM unknown_devices WHERE publisher = %(publisher)s AND child = %(child)s;
 
+-- name: forget_old_unknown
+-- Whoever was silent since then, and whoever was registered after it spoke last: by a file, or beside adoption.
+DELETE FROM unknown_devices u
+ WHERE u.last_seen < %s
+    OR u.child = '' AND EXISTS (SELECT FROM devices d WHERE d.device_id = u.publisher AND d.created_at > u.last_seen)
+    OR EXISTS (SELECT FROM devices g JOIN devices d ON d.gateway_id = g.id
+                WHERE g.device_id = u.publisher AND d.external_id = u.child AND d.created_at > u.last_seen);
+
 -- name: messages
 -- Messages as received that were not stored as signals, newest first; the payload as text where it is text.
 SELECT received_at, id, source, topic, flags, outcome, reason, payload
