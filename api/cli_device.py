@@ -1,5 +1,6 @@
-"""Commands for devices: add, list."""
+"""Commands for devices: add, list, passwords."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,6 +38,23 @@ def add(
         except DeviceError as error:
             raise fail(str(error)) from error
     say(f"added {device_id}, MQTT password: {password}")
+
+
+@app.command()
+def passwords(
+    file: Annotated[Path, typer.Argument(help="A new CSV, which nobody else can read.", show_default=False)],
+) -> None:
+    """Make a broker login for each device that speaks for itself and has none yet, after `lianfang load devices`."""
+    from api.database.pool import connect
+    from api.devices import DeviceError, make_logins
+
+    settings = settings_or_exit()
+    with plain_errors(), connect(settings, "owner", application_name="lianfang-cli") as conn:
+        try:
+            made = make_logins(conn, file)
+        except DeviceError as error:
+            raise fail(str(error)) from error
+    say(f"{made:,} devices have a login now; their passwords are in {file} and nowhere else")
 
 
 @app.command("list")

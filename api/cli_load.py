@@ -127,6 +127,7 @@ def _load(
 ) -> None:  # fmt: skip
     from alarms.receiving.protocols import DECODERS
     from alarms.registry.credentials import RESERVED_USERNAMES
+    from api.devices import without_login
     from gis.load import Options, load
     from gis.tables import LoadError, read_table
 
@@ -149,6 +150,7 @@ def _load(
         conn.execute("ANALYZE divisions, grid_cells, sites, contacts, devices")
         conn.commit()
         _tell_refused(done.refused, out)
+        missing = len(without_login(conn)) if what == "devices" else 0
     rows = len({one.row for one in done.refused})
     say(
         f"{done.read:,} rows read: {done.added:,} added, {done.changed:,} changed, {done.same:,} were there already, "
@@ -159,6 +161,11 @@ def _load(
     if not done.stored and done.read:
         hint = " or leave out --all-or-nothing" if all_or_nothing else ""
         raise fail(f"nothing was loaded: mend the rows above{hint}")
+    if what == "devices" and done.added and missing:
+        say(
+            f"{missing:,} devices that speak for themselves cannot log in yet: `lianfang device passwords FILE` makes "
+            "their passwords"
+        )
     if what == "boundaries" and done.changed:
         say(
             "grid cells of villages whose boundary changed are closed: draw new ones with `lianfang grids draw`"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import class_row, scalar_row
 
 from alarms.receiving.protocols import DECODERS
 from alarms.registry import devices as registry
@@ -84,6 +87,40 @@ def add_device(
     except RegistryError as error:
         raise DeviceError(str(error)) from error
     return password
+
+
+def without_login(conn: psycopg.Connection) -> list[int]:
+    """The devices that speak for themselves and cannot log in, in the order of their ids: what a file has loaded."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(
+            "SELECT id FROM devices d WHERE gateway_id IS NULL AND status <> 'retired'"
+            " AND NOT EXISTS (SELECT FROM device_credentials c WHERE c.device_id = d.device_id) ORDER BY device_id"
+        ).fetchall()
+
+
+def make_logins(conn: psycopg.Connection, file: Path) -> int:
+    """Give each of those a password and write them down, for nobody else to read; returns how many. A file that is
+    there is not written over: it may hold the only copy of others. Raises ``DeviceError``."""
+    try:
+        out = open(  # noqa: SIM115 - what can go wrong here is told, what comes after is not ours
+            file, "x", encoding="utf-8", newline="", opener=lambda path, flags: os.open(path, flags, 0o600)
+        )
+    except OSError as error:
+        raise DeviceError(f"{file} cannot be made: {error.strerror}; name a new file") from error
+    now = datetime.now(UTC)
+    try:
+        with out, conn.transaction():
+            writer = csv.writer(out)
+            writer.writerow(["device_id", "password"])
+            numbers = without_login(conn)
+            for number in numbers:
+                writer.writerow(registry.issue_credentials(conn, number, COMMAND_LINE, now))
+            out.flush()
+            os.fsync(out.fileno())
+    except BaseException:
+        file.unlink()  # passwords that are none
+        raise
+    return len(numbers)
 
 
 def list_devices(conn: psycopg.Connection, division: str | None = None, limit: int = 100) -> list[Listed]:

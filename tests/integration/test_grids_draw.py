@@ -122,6 +122,11 @@ def test_the_commands_as_an_operator_types_them(
     assert "1 added" in done.output
     assert 'row 3, kind "castle"' in done.output
     assert "castle" in refused.read_text(encoding="utf-8-sig")
+    file.write_text("device_id,kind\nd-1,camera\n")
+    loaded = run.invoke(load_app, ["devices", str(file)])
+    assert (
+        "1 devices that speak for themselves cannot log in yet: `lianfang device passwords" in loaded.output
+    )
     assert run.invoke(load_app, ["sites", str(tmp_path / "none.csv")]).exit_code == 1
     assert run.invoke(load_app, ["sites", str(file), "--column", "kind"]).exit_code == 2
     drawn = run.invoke(grids_app, ["draw", "--division", "411202001", "--sites-per-cell", "100"])

@@ -1,10 +1,13 @@
 """`lianfang user` and `lianfang device`: what they write, and what they refuse in plain words."""
 
+import csv
+from pathlib import Path
+
 import psycopg
 import pytest
 
 from alarms.registry.credentials import verify_password
-from api.devices import DeviceError, add_device, list_devices, parse_position
+from api.devices import DeviceError, add_device, list_devices, make_logins, parse_position
 from api.users import UserError, add_user, disable_user, list_users
 
 VILLAGE = "411282100201"
@@ -132,3 +135,30 @@ def test_a_device_twice_or_at_no_site_is_refused(conn: psycopg.Connection) -> No
 def test_a_wrong_position_is_refused(text: str) -> None:
     with pytest.raises(DeviceError, match=r"longitude|LON,LAT"):
         parse_position(text)
+
+
+def test_devices_of_a_file_get_logins_that_are_written_down_once(
+    conn: psycopg.Connection, tmp_path: Path
+) -> None:
+    """A thousand devices that were loaded could otherwise log in only after a thousand visits to a page."""
+    add_device(conn, "has-one", "infrared_sensor")
+    gateway = conn.execute(
+        "INSERT INTO devices (device_id, kind) VALUES ('hub', 'gateway'), ('pir', 'infrared_sensor') RETURNING id"
+    ).fetchone()
+    assert gateway is not None
+    conn.execute(
+        "INSERT INTO devices (device_id, kind, gateway_id, external_id, status) VALUES"
+        " ('child', 'camera', %(hub)s, 'c', 'in_service'), ('gone', 'camera', NULL, NULL, 'retired')",
+        {"hub": gateway[0]},
+    )
+    conn.commit()
+    file = tmp_path / "passwords.csv"
+    assert make_logins(conn, file) == 2
+    assert file.stat().st_mode & 0o777 == 0o600
+    head, *lines = csv.reader(file.read_text(encoding="utf-8").splitlines())
+    assert (head, [name for name, _ in lines]) == (["device_id", "password"], ["hub", "pir"])
+    kept = dict(conn.execute("SELECT device_id, password_line FROM device_credentials").fetchall())
+    assert all(verify_password(password, kept[name]) for name, password in lines)
+    with pytest.raises(DeviceError, match=r"passwords.csv cannot be made: File exists"):
+        make_logins(conn, file)
+    assert make_logins(conn, tmp_path / "again.csv") == 0
