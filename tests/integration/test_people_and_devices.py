@@ -157,7 +157,9 @@ def test_devices_of_a_file_get_logins_that_are_written_down_once(
     assert file.stat().st_mode & 0o777 == 0o600
     head, *lines = csv.reader(file.read_text(encoding="utf-8").splitlines())
     assert (head, [name for name, _ in lines]) == (["device_id", "password"], ["hub", "pir"])
-    kept = dict(conn.execute("SELECT device_id, password_line FROM device_credentials").fetchall())
+    kept: dict[str, str] = dict(
+        conn.execute("SELECT device_id, password_line FROM device_credentials").fetchall()
+    )
     assert all(verify_password(password, kept[name]) for name, password in lines)
     with pytest.raises(DeviceError, match=r"passwords.csv cannot be made: File exists"):
         make_logins(conn, file)
