@@ -7,8 +7,9 @@ import psycopg
 import pytest
 
 from alarms.registry.credentials import verify_password
-from api.devices import DeviceError, add_device, list_devices, make_logins, parse_position
+from api.devices import DeviceError, add_device, list_devices, make_logins, parse_position, stands_in
 from api.users import UserError, add_user, disable_user, list_users
+from gis import coordinates
 
 VILLAGE = "411282100201"
 
@@ -79,7 +80,9 @@ def test_an_unknown_user_cannot_be_disabled(conn: psycopg.Connection) -> None:
 
 
 def test_a_device_is_placed_in_its_tiers_and_can_log_in(conn: psycopg.Connection) -> None:
-    password = add_device(conn, "ir-1", "infrared_sensor", name="院门", position=(110.85, 34.55))
+    password = add_device(
+        conn, "ir-1", "infrared_sensor", name="院门", position=parse_position("110.85,34.55")
+    )
     row = conn.execute("SELECT county, township, village, grid_cell, status FROM devices").fetchone()
     assert row == ("411282000000", "411282100000", VILLAGE, f"{VILLAGE}-001", "in_service")
     line = conn.execute("SELECT password_line FROM device_credentials WHERE device_id = 'ir-1'").fetchone()
@@ -93,7 +96,7 @@ def test_a_device_is_placed_in_its_tiers_and_can_log_in(conn: psycopg.Connection
 
 
 def test_a_device_outside_every_cell_has_no_place(conn: psycopg.Connection) -> None:
-    add_device(conn, "ir-2", "infrared_sensor", position=(100.0, 30.0))
+    add_device(conn, "ir-2", "infrared_sensor", position=parse_position("100,30"))
     assert conn.execute("SELECT county, township, village, grid_cell FROM devices").fetchone() == (None,) * 4
 
 
@@ -131,10 +134,19 @@ def test_a_device_twice_or_at_no_site_is_refused(conn: psycopg.Connection) -> No
     assert [one.device_id for one in list_devices(conn)] == ["ir-1"]
 
 
-@pytest.mark.parametrize("text", ["111.2", "x,y", "34.7,111.2", "181,1"])
+@pytest.mark.parametrize("text", ["111.2", "x,y", "34.7,111.2", "181,1", "nan,1", "0,0"])
 def test_a_wrong_position_is_refused(text: str) -> None:
     with pytest.raises(DeviceError, match=r"longitude|LON,LAT"):
         parse_position(text)
+
+
+def test_a_position_from_a_phones_map_is_half_a_kilometre_off_and_says_so(conn: psycopg.Connection) -> None:
+    one = parse_position("110.8557,34.5487", "GCJ-02")
+    assert one.source_crs == "GCJ-02"
+    assert float(coordinates.distance_m(one.lon, one.lat, 110.8557, 34.5487)) > 400
+    add_device(conn, "here", "siren", position=one)
+    add_device(conn, "nowhere", "siren", position=parse_position("100,30"))
+    assert (stands_in(conn, "here"), stands_in(conn, "nowhere")) == ("灵宝市 尹庄镇 孟村", None)
 
 
 def test_devices_of_a_file_get_logins_that_are_written_down_once(
