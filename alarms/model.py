@@ -99,6 +99,8 @@ class RawMessage:
     """MQTT topic, or account for other receivers."""
     payload: bytes
     received_at: datetime
+    waiting_since: datetime | None = None
+    """It may have waited for us at the broker since then, which does not say so; None: it did not wait."""
     retained: bool = False
     """Set by the broker on a stored message: it tells a state, and never raises an alarm."""
     redelivered: bool = False

@@ -344,7 +344,14 @@ def _place_and_classify(
             if signal.position is not None:
                 device = _at(device, places[signal.position])
             meaning = classify_event(signal.event)
-            judgement = classify(signal, meaning, device, received_at, retained=letter.message.retained)
+            judgement = classify(
+                signal,
+                meaning,
+                device,
+                received_at,
+                retained=letter.message.retained,
+                waiting_since=letter.message.waiting_since,
+            )
             letter.judged.append((device, signal, judgement))
             letter.status = Status.STORED
 
