@@ -102,7 +102,7 @@ def load(
                 copy.write_row(row)
         cursor.execute(SQL["ready"])
         added, changed = _STORES[what](conn, cursor, rows, options, progress)
-        notes = [*_how_read(what, rows, options), *_what_lies_nowhere(cursor, what)]
+        notes = [*_how_read(what, rows, options), *_what_lies_nowhere(cursor, what), *_not_read(rows)]
         cursor.execute(SQL["unstage"])
     return Loaded(read=len(table), added=added, changed=changed, refused=rows.refused, notes=notes)
 
@@ -119,6 +119,14 @@ def _how_read(what: str, rows: Rows, options: Options) -> list[str]:
         "with --crs GCJ-02"
     )
     return [f"positions were read as {crs}, as the file says{hint if crs == coordinates.WGS84 else ''}"]
+
+
+def _not_read(rows: Rows) -> list[str]:
+    """A telephone number whose heading nobody knows must not be missed only when somebody has to be called."""
+    if not rows.unused:
+        return []
+    names = ", ".join(rows.unused[:12]) + (" ..." if len(rows.unused) > 12 else "")
+    return [f"columns that were not read: {names}. --column name={rows.unused[0]} says what one means"]
 
 
 def _what_lies_nowhere(cursor: Cursor[tuple[Any, ...]], what: str) -> list[str]:

@@ -15,6 +15,8 @@ from gis import coordinates, divisions
 from gis.coordinates import Bounds, CoordinateError
 from gis.tables import LoadError, Table, points_of
 
+DBF_NAME = 10
+"""Characters of a Shapefile's column names; QGIS cuts the rest off."""
 CITY_MARGIN_DEG = 0.02
 """How far outside the city's bounds a point may lie: about 2 km."""
 
@@ -153,6 +155,12 @@ class Rows:
     def given(self, *names: str) -> list[str]:
         """Which of these columns the file has, ``position`` among them; what it does not have is to stay as it is."""
         return [name for name in names if self.has(name)] + ["position"] * self.placed
+
+    @property
+    def unused(self) -> list[str]:
+        """Headings of the file that say nothing to us."""
+        read = set(self._names.values())
+        return [heading for heading in self.table.columns if heading not in read]
 
     def need(self, *names: str) -> None:
         """Raises LoadError where the file lacks a column."""
@@ -318,7 +326,7 @@ def _headings(table: Table, columns: Mapping[str, str]) -> dict[str, str]:
             )
         found[ours] = theirs
     for ours, others in ALIASES.items():
-        for heading in (ours, *others):
+        for heading in (ours, ours[:DBF_NAME], *others):
             if ours not in found and heading.lower() in by_lower:
                 found[ours] = by_lower[heading.lower()]
     return found

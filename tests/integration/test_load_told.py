@@ -61,6 +61,21 @@ def test_a_boundary_outside_the_division_above_it_is_told(
     assert f"outside the division above them by a twentieth or more: 1 ({NEXT_VILLAGE})" in done.notes[1]
 
 
+def test_a_shapefile_that_cuts_names_is_read_and_what_is_not_read_is_told(
+    ground: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "sites.shp"
+    geopandas.GeoDataFrame(
+        {"external_r": ["s1"], "kind": ["shop"], "name": ["a"], "contact_na": ["李"], "contact_ph": ["0398-2801234"],
+         "mobile": ["0398-2805678"]},
+        geometry=[Point(111.15, 34.75)], crs=4326,
+    ).to_file(file, encoding="utf-8")  # fmt: skip
+    done = load_file(ground, "sites", file)
+    assert (done.added, done.refused) == (1, [])
+    assert rows(ground, "SELECT name, phone FROM contacts") == [("李", "0398-2801234")]
+    assert done.notes[-1] == "columns that were not read: mobile. --column name=mobile says what one means"
+
+
 def test_northing_and_easting_as_surveyors_call_them_are_not_only_outside(
     ground: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
