@@ -38,11 +38,11 @@ SELECT a.id, version, device_id, zone, category, event, priority, active, a.inci
  WHERE a.closed_at IS NULL;   -- not within: a young table's planner reads the index of all that is open for each
 
 -- name: lingering
--- Alarms of these devices that a person closed within the last day while the condition went on.
-SELECT device_id, zone, category, max(id)
-  FROM alarms
- WHERE device_id = ANY (%(device_ids)s::bigint[]) AND active AND closed_at > %(since)s
- GROUP BY device_id, zone, category;
+-- Alarms of these devices that a person closed within the last day while the condition went on; where they still stand.
+SELECT a.device_id, a.zone, a.category, max(a.id)
+  FROM alarms a JOIN devices d ON d.id = a.device_id AND d.site_id IS NOT DISTINCT FROM a.site_id
+ WHERE a.device_id = ANY (%(device_ids)s::bigint[]) AND a.active AND a.closed_at > %(since)s
+ GROUP BY a.device_id, a.zone, a.category;
 
 -- name: end_lingering
 -- Their condition is over: the next one is news.
