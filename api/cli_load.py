@@ -50,9 +50,19 @@ AllOrNothing = Annotated[bool, typer.Option("--all-or-nothing", help="Load nothi
 def divisions(
     file: FileArgument, column: Column = None, encoding: Encoding = None, layer: Layer = None,
     refused: RefusedFile = None, all_or_nothing: AllOrNothing = False,
+    replaces: Annotated[
+        str | None,
+        typer.Option(help="The file names all divisions below this one (4, 6, 9 or 12 digits): end the others."),
+    ] = None,
 ) -> None:  # fmt: skip
     """Codes and names of divisions: columns code, name, name_latin."""
-    _load("divisions", file, None, column, encoding, layer, refused, all_or_nothing)
+    from gis import divisions as codes
+
+    try:
+        whole = codes.parse(replaces) if replaces else None
+    except codes.DivisionCodeError as error:
+        raise fail(str(error), 2) from error
+    _load("divisions", file, None, column, encoding, layer, refused, all_or_nothing, whole)
 
 
 @load_app.command()
@@ -123,7 +133,7 @@ def draw(
 
 def _load(
     what: str, file: Path, crs: str | None, column: Sequence[str] | None, encoding: str | None, layer: str | None,
-    refused: Path | None, all_or_nothing: bool,
+    refused: Path | None, all_or_nothing: bool, replaces: str | None = None,
 ) -> None:  # fmt: skip
     from alarms.receiving.protocols import DECODERS
     from alarms.registry.credentials import RESERVED_USERNAMES
@@ -135,6 +145,7 @@ def _load(
         crs=crs,
         columns=_columns(column or []),
         all_or_nothing=all_or_nothing,
+        replaces=replaces,
         source=file.name,
         protocols=sorted(DECODERS),
         reserved=RESERVED_USERNAMES,
@@ -159,7 +170,7 @@ def _load(
     for note in done.notes:
         say(note)
     if not done.stored and done.read:
-        hint = " or leave out --all-or-nothing" if all_or_nothing else ""
+        hint = " or leave out --all-or-nothing" if all_or_nothing and replaces is None else ""
         raise fail(f"nothing was loaded: mend the rows above{hint}")
     if what == "devices" and done.added and missing:
         say(

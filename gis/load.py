@@ -46,6 +46,8 @@ class Options:
     columns: Mapping[str, str] = field(default_factory=dict)
     """Our column -> the file's heading."""
     all_or_nothing: bool = False
+    replaces: str | None = None
+    """Of divisions: the 12-digit code of the one below which the file names all that are in force from now on."""
     source: str = ""
     """Where it comes from, kept with boundaries and in devices' history."""
     protocols: Sequence[str] = ("lianfang",)
@@ -93,7 +95,8 @@ def load(
         progress(f"checking {len(table):,} rows")
         good = _CHECKS[what](cursor, rows, options)
         rows.refused.sort(key=lambda one: one.row)
-        if not good or (options.all_or_nothing and rows.refused):
+        whole = options.all_or_nothing or options.replaces is not None  # else what was refused would end
+        if not good or (whole and rows.refused):
             return Loaded(read=len(table), added=0, changed=0, refused=rows.refused, stored=False)
         progress(f"storing {len(good):,} {what}")
         cursor.execute(SQL[f"stage_{what}"])
@@ -102,9 +105,43 @@ def load(
                 copy.write_row(row)
         cursor.execute(SQL["ready"])
         added, changed = _STORES[what](conn, cursor, rows, options, progress)
-        notes = [*_how_read(what, rows, options), *_what_lies_nowhere(cursor, what), *_not_read(rows)]
+        if options.replaces is not None:
+            progress("ending what the file does not name")
+        notes = [
+            *_end_others(conn, cursor, options),
+            *_how_read(what, rows, options),
+            *_what_lies_nowhere(cursor, what),
+            *_not_read(rows),
+        ]
         cursor.execute(SQL["unstage"])
     return Loaded(read=len(table), added=added, changed=changed, refused=rows.refused, notes=notes)
+
+
+def _end_others(conn: Connection[Any], cursor: Cursor[tuple[Any, ...]], options: Options) -> list[str]:
+    """End the divisions that a whole list names no longer; what was theirs falls to the tier above."""
+    if options.replaces is None:
+        return []
+    under = {"whole": options.replaces, "under": divisions.prefix(options.replaces)}
+    if cursor.execute(SQL["names_below"], under).fetchone() is None:
+        raise LoadError(f"the file names no division below {options.replaces}: nothing would be left of it")
+    feed.watch(cursor, None)
+    ended = [code for (code,) in cursor.execute(SQL["end_divisions"], under)]
+    if ended:
+        cursor.execute(SQL["leave_ended_sites"], {"codes": ended})
+        cursor.execute(SQL["leave_ended_devices"], {"codes": ended})
+        refresh_shapes(conn)
+        cursor.execute(SQL["place_all"])
+        cursor.execute(SQL["place_all_devices"])
+        cursor.execute(SQL["new_versions"], {"layers": ["grid_cells", "sites"]})
+    feed.tell(cursor)
+    if not ended:
+        return ["every division that was in force still is"]
+    first = ", ".join(ended[:5]) + (" ..." if len(ended) > 5 else "")
+    notes = [f"divisions that are in force no longer: {len(ended):,} ({first}). Their grid cells are closed"]
+    (users,) = cursor.execute(SQL["users_of_ended"], {"codes": ended}).fetchone() or (0,)
+    if users:
+        notes.append(f"{users:,} users have grants for one of them, which open nothing new: give them others")
+    return notes
 
 
 def _how_read(what: str, rows: Rows, options: Options) -> list[str]:

@@ -91,6 +91,38 @@ UPDATE divisions d SET parent_id = p.id, parent_code = p.code
    AND p.code = rpad(substr(d.code, 1, CASE d.tier WHEN 2 THEN 4 WHEN 3 THEN 6 WHEN 4 THEN 9 END), 12, '0')
    AND (d.parent_id, d.parent_code) IS DISTINCT FROM (p.id, p.code);
 
+-- name: names_below
+SELECT 1 FROM staged_load WHERE code LIKE %(under)s || '%%' AND code <> %(whole)s LIMIT 1;
+
+-- name: end_divisions
+-- Those below a division that the file does not name, with their grid cells.
+WITH ended AS (
+    UPDATE divisions SET valid_to = current_date
+     WHERE valid_to IS NULL AND code LIKE %(under)s || '%%' AND code <> %(whole)s
+       AND code NOT IN (SELECT code FROM staged_load)
+    RETURNING code
+), closed AS (
+    UPDATE grid_cells SET valid_to = current_date WHERE valid_to IS NULL AND village IN (SELECT code FROM ended)
+)
+SELECT code FROM ended ORDER BY code;
+
+-- name: leave_ended_sites
+UPDATE sites
+   SET county = CASE WHEN county <> ALL (%(codes)s) THEN county END,
+       township = CASE WHEN township <> ALL (%(codes)s) THEN township END,
+       village = CASE WHEN village <> ALL (%(codes)s) THEN village END, version = version + 1, updated_at = now()
+ WHERE county = ANY (%(codes)s) OR township = ANY (%(codes)s) OR village = ANY (%(codes)s);
+
+-- name: leave_ended_devices
+UPDATE devices
+   SET county = CASE WHEN county <> ALL (%(codes)s) THEN county END,
+       township = CASE WHEN township <> ALL (%(codes)s) THEN township END,
+       village = CASE WHEN village <> ALL (%(codes)s) THEN village END, version = version + 1, updated_at = now()
+ WHERE county = ANY (%(codes)s) OR township = ANY (%(codes)s) OR village = ANY (%(codes)s);
+
+-- name: users_of_ended
+SELECT count(DISTINCT user_id) FROM grants WHERE division_code = ANY (%(codes)s);
+
 -- name: store_boundaries
 -- Grid cells of a village whose boundary is another one now do not fit any more: they are closed.
 WITH stored AS (
