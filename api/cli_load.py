@@ -105,6 +105,8 @@ def draw(
     sites_per_cell: Annotated[int, typer.Option(min=1, help="About so many sites in each cell.")] = 130,
 ) -> None:
     """Divide villages into grid cells that follow their borders; close the old ones; join sites and devices again."""
+    from alarms.registry import audit
+    from api.devices import COMMAND_LINE
     from gis import divisions as codes
     from gis import grids
     from gis.mesh import DrawingError
@@ -118,6 +120,10 @@ def draw(
             raise fail(str(error), 2) from error
         except DrawingError as error:
             raise fail(str(error)) from error
+        conn.commit()
+        audit.write(
+            conn, COMMAND_LINE, "grids.draw", f"division/{code or 'all'}", details={"drawn": done.drawn}
+        )
         conn.commit()
     say(
         f"{done.drawn:,} cells drawn in {done.villages:,} villages, {done.closed:,} closed; "
@@ -136,8 +142,9 @@ def _load(
     refused: Path | None, all_or_nothing: bool, replaces: str | None = None,
 ) -> None:  # fmt: skip
     from alarms.receiving.protocols import DECODERS
+    from alarms.registry import audit
     from alarms.registry.credentials import RESERVED_USERNAMES
-    from api.devices import without_login
+    from api.devices import COMMAND_LINE, without_login
     from gis.load import Options, load
     from gis.tables import LoadError, read_table
 
@@ -159,6 +166,9 @@ def _load(
         conn.commit()
         say("counting anew what queries are planned by")
         conn.execute("ANALYZE divisions, grid_cells, sites, contacts, devices")
+        if done.stored:
+            counts = {"read": done.read, "added": done.added, "changed": done.changed}
+            audit.write(conn, COMMAND_LINE, f"load.{what}", f"file/{file.name}", details=counts)
         conn.commit()
         _tell_refused(done.refused, out)
         missing = len(without_login(conn)) if what == "devices" else 0

@@ -132,6 +132,14 @@ def test_the_commands_as_an_operator_types_them(
     drawn = run.invoke(grids_app, ["draw", "--division", "411202001", "--sites-per-cell", "100"])
     assert drawn.exit_code == 0, drawn.output
     assert "1 villages have no boundary" in drawn.output
+    lines = ground.execute(
+        "SELECT action, object, details ->> 'added' FROM audit_log ORDER BY seq"
+    ).fetchall()
+    assert lines == [
+        ("load.sites", "file/sites.csv", "1"),
+        ("load.devices", "file/sites.csv", "1"),
+        ("grids.draw", "division/411202001000", None),
+    ], "what loaded nothing leaves no line"
     assert len(_codes(ground)) == 6
     assert run.invoke(grids_app, ["draw", "--division", "4a"]).exit_code == 2
     assert run.invoke(grids_app, ["draw", "--division", "411299"]).exit_code == 1
