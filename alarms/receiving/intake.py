@@ -238,7 +238,7 @@ def _decode(conn: Connection[Any], letters: Sequence[_Letter]) -> None:
         try:
             decoded = decode(letter.message, protocols.get)
         except UndecodableMessage as error:
-            letter.status, letter.reason = Status.REJECTED, str(error)
+            letter.status, letter.reason, letter.keep = Status.REJECTED, str(error), error.keep
             letter.stated_id = _stated_id(letter.message)
         except Exception as error:  # a fault in one decoder must not stop a city's intake; the bytes are kept
             log.exception("decoder_failed", topic=letter.message.topic)

@@ -36,6 +36,8 @@ def world(owner_conn: psycopg.Connection) -> World:
         (frigate("gate/audio/transcription", "张三".encode()), "ignored"),
         (frigate("events", {"type": "new", "after": EVENT | {"sub_label": ["张三", 0.9]}}), "stored"),
         (frigate("events", {"type": "new", "after": EVENT | {"recognized_license_plate": "豫M12345"}}), "stored"),
+        (frigate("events", {"type": "new", "after": {"id": 7, "sub_label": ["张三", 0.9]}}), "rejected"),
+        (frigate("events", '{"sub_label": "张三"'.encode()), "rejected"),
         (told("enrol/nvr-9/frigate/tracked_object_update", "张三".encode()), "unknown_device"),
         (told("gw/hub-1/zigbee2mqtt/keypad", b'{"action": "panic", "action_code": "1234"}'), "stored"),
     ],

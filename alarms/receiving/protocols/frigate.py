@@ -37,7 +37,12 @@ def decode(publisher: str, rest: list[str], message: RawMessage) -> Decoded:
         case _ if not message.payload:
             return _nothing("a retained message was cleared")
         case ["events"]:
-            return _event(publisher, json_object(message.payload))
+            try:
+                return _event(publisher, json_object(message.payload))
+            except (
+                UndecodableMessage
+            ) as error:  # whoever looks at what was rejected must not find a name either
+                raise UndecodableMessage(str(error), keep=False) from error
         case ["reviews"]:
             return _nothing("a review groups events that came on their own")
         case [what] if what in _WATCHED_PEOPLE:

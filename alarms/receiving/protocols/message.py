@@ -18,8 +18,10 @@ class UndecodableMessage(ValueError):  # noqa: N818  the name says what happened
     most a few characters of the payload: operators read it, and so do logs.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, keep: bool = True) -> None:
         super().__init__(_bounded(reason))
+        self.keep = keep
+        """As of what was decoded."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
