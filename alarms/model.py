@@ -167,6 +167,8 @@ class Device:
     device_id: str
     status: DeviceStatus
     test_until: datetime | None
+    moved_at: datetime | None
+    """When it was last given another site or place of its own; None: never."""
     zone: str
     site_id: int | None
     organisation_id: int | None

@@ -247,7 +247,9 @@ WITH stored AS (
        SET kind = excluded.kind, name = excluded.name, protocol = excluded.protocol, gateway_id = excluded.gateway_id,
            external_id = excluded.external_id, site_id = excluded.site_id,
            organisation_id = excluded.organisation_id, zone = excluded.zone, position = excluded.position,
-           source_crs = excluded.source_crs, version = o.version + 1, updated_at = now()
+           source_crs = excluded.source_crs, version = o.version + 1, updated_at = now(),
+           moved_at = CASE WHEN (o.site_id, o.position::bytea) IS DISTINCT FROM (excluded.site_id, excluded.position::bytea)
+                           THEN now() ELSE o.moved_at END
      WHERE (o.kind, o.name, o.protocol, o.gateway_id, o.external_id, o.site_id, o.organisation_id, o.zone,
             o.position::bytea, o.source_crs)
            IS DISTINCT FROM

@@ -88,10 +88,7 @@ class Docket:
         alarm_id = self._by_condition.get(condition)
         if alarm_id is not None:
             alarm = self._alarms[alarm_id]
-            if (
-                judgement.verdict is Verdict.ALARM
-                and self._incidents[alarm.incident_id].site_id != device.site_id
-            ):
+            if judgement.verdict is Verdict.ALARM and self._was_elsewhere(alarm, device):
                 self._leave_behind(alarm, now)
                 return self._open(device, zone, signal, judgement, now)
             if signal.lasting and alarm.active and judgement.verdict is Verdict.ALARM:
@@ -116,8 +113,15 @@ class Docket:
             self._entries.append(_entry(after, now, "restored", after.event))
         return after.id
 
+    def _was_elsewhere(self, alarm: Alarm, device: Device) -> bool:
+        """Whether the device stood at another site when the alarm opened, or without a site at another place."""
+        site = device.site_id
+        if site is not None or self._incidents[alarm.incident_id].site_id is not None:
+            return self._incidents[alarm.incident_id].site_id != site
+        return device.moved_at is not None and alarm.opened_at < device.moved_at
+
     def _leave_behind(self, before: Alarm, now: datetime) -> None:
-        """Its device stands at another site now: what it says there is no repeat of what happened here."""
+        """Its device stands elsewhere now: what it says there is no repeat of what happened here."""
         after = lifecycle.left_behind(before, now)
         self._alarms[after.id] = after
         incident = self._incidents[after.incident_id]

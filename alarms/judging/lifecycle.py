@@ -257,7 +257,7 @@ def alarm_flips(incident: Incident, before: Alarm, after: Alarm) -> Incident:
 
 
 def left_behind(alarm: Alarm, now: datetime) -> Alarm:
-    """The alarm after its device was moved to another site and rang there: over here, whoever has seen it or not."""
+    """The alarm after its device was moved elsewhere and rang there: over here, whoever has seen it or not."""
     return replace(
         alarm,
         version=alarm.version + 1,

@@ -40,7 +40,9 @@ SELECT a.id, version, device_id, zone, category, event, priority, active, a.inci
 -- name: lingering
 -- Alarms of these devices that a person closed within the last day while the condition went on; where they still stand.
 SELECT a.device_id, a.zone, a.category, max(a.id)
-  FROM alarms a JOIN devices d ON d.id = a.device_id AND d.site_id IS NOT DISTINCT FROM a.site_id
+  FROM alarms a
+  JOIN devices d ON d.id = a.device_id AND d.site_id IS NOT DISTINCT FROM a.site_id
+                AND (d.site_id IS NOT NULL OR d.moved_at IS NULL OR a.opened_at >= d.moved_at)
  WHERE a.device_id = ANY (%(device_ids)s::bigint[]) AND a.active AND a.closed_at > %(since)s
  GROUP BY a.device_id, a.zone, a.category;
 

@@ -275,8 +275,8 @@ def _find_devices(conn: Connection[Any], signals: Sequence[Signal]) -> dict[Spea
 
 
 def _device(
-    internal_id: int, device_id: str, status: str, test_until: datetime | None, zone: str, site_id: int | None,
-    organisation_id: int | None, county: str | None, township: str | None, village: str | None,
+    internal_id: int, device_id: str, status: str, test_until: datetime | None, moved_at: datetime | None, zone: str,
+    site_id: int | None, organisation_id: int | None, county: str | None, township: str | None, village: str | None,
     grid_cell: str | None, armed_schedule: list[dict[str, Any]] | None, armed_override: bool | None,
 ) -> Device:  # fmt: skip
     return Device(
@@ -284,6 +284,7 @@ def _device(
         device_id=device_id,
         status=DeviceStatus(status),
         test_until=test_until,
+        moved_at=moved_at,
         zone=zone,
         site_id=site_id,
         organisation_id=organisation_id,

@@ -121,7 +121,7 @@ def move(
         raise ConflictError(f"{before['device_id']} is retired and stands nowhere any more")
     _require_site(conn, site_id)
     was = _state(conn, number)
-    values = {"id": number, "device_id": before["device_id"], "site_id": site_id}
+    values = {"id": number, "device_id": before["device_id"], "site_id": site_id, "now": now}
     _write(conn, "move", values | placing.values())
     _remember(conn, number, actor, now, "moved", reason=reason, before=was, after=_state(conn, number))
     audit.write(conn, actor, "device.move", f"device/{before['device_id']}", reason=reason)

@@ -73,7 +73,7 @@ RETURNING id;
 
 -- name: move
 UPDATE devices d
-   SET site_id = s.id, position = p.point, source_crs = %(source_crs)s,
+   SET site_id = s.id, position = p.point, source_crs = %(source_crs)s, moved_at = %(now)s,
        grid_cell_id = CASE WHEN p.as_site THEN s.grid_cell_id ELSE l.grid_cell_id END,
        grid_cell = CASE WHEN p.as_site THEN s.grid_cell ELSE l.grid_cell END,
        county = CASE WHEN p.as_site THEN s.county ELSE l.county END,

@@ -135,6 +135,7 @@ def test_moving_tells_those_who_see_it_no_more(city: httpx.Client, here: httpx.C
     path = f"/api/v1/devices/{device['id']}"
     assert here.get(path).status_code == 200
     moved = city.post(f"{path}/move", json=WHY | {"position": OTHER_INSIDE}).json()
+    assert seen.rows("SELECT moved_at > created_at AS later FROM devices") == [{"later": True}]
     assert (moved["village"], moved["version"]) == (OTHER_VILLAGE, 2)
     assert here.get(path).status_code == 404
     change = seen.changes[-1]

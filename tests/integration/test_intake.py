@@ -115,6 +115,23 @@ def test_a_device_that_was_moved_rings_where_it_stands_now(given: World, intake:
     assert seen.feed_equals_a_snapshot()
 
 
+def test_a_device_without_a_site_that_was_moved_rings_where_it_stands_now(
+    given: World, intake: Intake, seen: Seen
+) -> None:
+    """Its old village's desk has the old case; the new one must see the new alarm."""
+    pir = given.device("pir-1")
+    intake.accept(says("pir-1", "130"))
+    given.conn.execute(
+        "UPDATE devices SET village = %s, moved_at = %s WHERE id = %s", [OTHER_VILLAGE, NIGHT + MINUTE, pir]
+    )
+    given.conn.commit()
+    intake.accept(says("pir-1", "130", at=NIGHT + 2 * MINUTE), says("pir-1", "130", at=NIGHT + 3 * MINUTE))
+    assert [(a["village"], a["occurrence_count"], a["closed_at"] is None) for a in seen.alarms] == [
+        (VILLAGE, 1, False),
+        (OTHER_VILLAGE, 2, True),
+    ]
+
+
 def test_a_restore_of_nothing_is_kept_and_rings_nobody(given: World, intake: Intake, seen: Seen) -> None:
     given.device("pir-1")
     assert intake.accept(says("pir-1", "130", qualifier="restore")) == ["stored"]

@@ -218,3 +218,18 @@ def test_a_device_that_rings_at_another_site_leaves_its_alarm_behind() -> None:
         (1, IncidentState.NEW, 0)
     ], "somebody must have seen it"
     assert [(e.incident_id, e.kind) for e in work.entries] == [(1, "restored"), (1, "moved"), (7, "alarm")]
+
+
+def test_a_device_without_a_site_that_was_moved_leaves_its_alarm_behind_once() -> None:
+    docket = Docket([incident(site=None)], [alarm()], WINDOW)
+    moved = device(site=None, moved_at=after(30))
+    for seconds in (60, 61):
+        docket.apply(moved, signal(), judgement(), after(seconds))
+    work, _ = docket.numbered([7], [8])
+    assert [(a.id, a.closed_at) for a in work.changed_alarms] == [(1, after(60))]
+    assert [(a.incident_id, a.occurrence_count) for a in work.new_alarms] == [(7, 2)]
+
+
+def test_a_device_that_gets_another_place_at_its_site_repeats_its_alarm() -> None:
+    docket = Docket([incident(site=1)], [alarm()], WINDOW)
+    assert docket.apply(device(site=1, moved_at=after(30)), signal(), judgement(), after(60)) == 1
