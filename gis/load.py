@@ -163,7 +163,9 @@ def _not_read(rows: Rows) -> list[str]:
     if not rows.unused:
         return []
     names = ", ".join(rows.unused[:12]) + (" ..." if len(rows.unused) > 12 else "")
-    return [f"columns that were not read: {names}. --column name={rows.unused[0]} says what one means"]
+    return [
+        f"columns that were not read: {names}. What one means is said by --column, as in contact_phone=手机号"
+    ]
 
 
 def _what_lies_nowhere(cursor: Cursor[tuple[Any, ...]], what: str) -> list[str]:

@@ -73,7 +73,9 @@ def test_a_shapefile_that_cuts_names_is_read_and_what_is_not_read_is_told(
     done = load_file(ground, "sites", file)
     assert (done.added, done.refused) == (1, [])
     assert rows(ground, "SELECT name, phone FROM contacts") == [("李", "0398-2801234")]
-    assert done.notes[-1] == "columns that were not read: mobile. --column name=mobile says what one means"
+    assert done.notes[-1] == (
+        "columns that were not read: mobile. What one means is said by --column, as in contact_phone=手机号"
+    )
 
 
 def test_northing_and_easting_as_surveyors_call_them_are_not_only_outside(
