@@ -233,3 +233,9 @@ def test_a_device_without_a_site_that_was_moved_leaves_its_alarm_behind_once() -
 def test_a_device_that_gets_another_place_at_its_site_repeats_its_alarm() -> None:
     docket = Docket([incident(site=1)], [alarm()], WINDOW)
     assert docket.apply(device(site=1, moved_at=after(30)), signal(), judgement(), after(60)) == 1
+
+
+def test_a_move_by_a_clock_that_is_ahead_parts_no_alarms_until_then() -> None:
+    docket = Docket([incident(site=None)], [alarm()], WINDOW)
+    moved = device(site=None, moved_at=after(300))
+    assert [docket.apply(moved, signal(), judgement(), after(seconds)) for seconds in (10, 20)] == [1, 1]
