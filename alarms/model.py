@@ -99,6 +99,8 @@ class RawMessage:
     """MQTT topic, or account for other receivers."""
     payload: bytes
     received_at: datetime
+    waiting_since: datetime | None = None
+    """It may have waited for us at the broker since then, which does not say so; None: it did not wait."""
     retained: bool = False
     """Set by the broker on a stored message: it tells a state, and never raises an alarm."""
     redelivered: bool = False
@@ -165,6 +167,8 @@ class Device:
     device_id: str
     status: DeviceStatus
     test_until: datetime | None
+    moved_at: datetime | None
+    """When it was last given another site or place of its own; None: never."""
     zone: str
     site_id: int | None
     organisation_id: int | None
@@ -209,6 +213,7 @@ class Alarm:
     """The newest signal's time by the device's own clock, to recognise what arrives out of order."""
     acknowledged_at: datetime | None = None
     acknowledged_by: int | None = None
+    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,5 +1,6 @@
-"""Commands for devices: add, list."""
+"""Commands for devices: add, list, passwords."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,11 +17,17 @@ def add(
     name: Annotated[str, typer.Option(help="As people call it.")] = "",
     protocol: Annotated[str, typer.Option(help="What it speaks.")] = "lianfang",
     site: Annotated[int | None, typer.Option(help="Number of its site.")] = None,
-    position: Annotated[str | None, typer.Option(help="LON,LAT in WGS 84, when it has no site.")] = None,
+    position: Annotated[str | None, typer.Option(help="LON,LAT, when it has no site.")] = None,
+    crs: Annotated[
+        str,
+        typer.Option(
+            help="Of the position: WGS84 (GPS), GCJ-02 (Chinese phone maps), BD-09 (Baidu), EPSG:n."
+        ),
+    ] = "WGS84",
 ) -> None:
     """Register a device, place it and make its login. The password is shown once."""
     from api.database.pool import connect
-    from api.devices import DeviceError, add_device, parse_position
+    from api.devices import DeviceError, add_device, parse_position, stands_in
 
     settings = settings_or_exit()
     with plain_errors(), connect(settings, "owner", application_name="lianfang-cli") as conn:
@@ -32,11 +39,30 @@ def add(
                 name=name,
                 protocol=protocol,
                 site_id=site,
-                position=parse_position(position) if position else None,
+                position=parse_position(position, crs) if position else None,
             )
         except DeviceError as error:
             raise fail(str(error)) from error
+        place = stands_in(conn, device_id)
+    say(f"it stands in {place}" if place else "no boundary covers it: it is the city desk's until one does")
     say(f"added {device_id}, MQTT password: {password}")
+
+
+@app.command()
+def passwords(
+    file: Annotated[Path, typer.Argument(help="A new CSV, which nobody else can read.", show_default=False)],
+) -> None:
+    """Make a broker login for each device that speaks for itself and has none yet, after `lianfang load devices`."""
+    from api.database.pool import connect
+    from api.devices import DeviceError, make_logins
+
+    settings = settings_or_exit()
+    with plain_errors(), connect(settings, "owner", application_name="lianfang-cli") as conn:
+        try:
+            made = make_logins(conn, file)
+        except DeviceError as error:
+            raise fail(str(error)) from error
+    say(f"{made:,} devices have a login now; their passwords are in {file} and nowhere else")
 
 
 @app.command("list")

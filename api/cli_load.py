@@ -50,9 +50,19 @@ AllOrNothing = Annotated[bool, typer.Option("--all-or-nothing", help="Load nothi
 def divisions(
     file: FileArgument, column: Column = None, encoding: Encoding = None, layer: Layer = None,
     refused: RefusedFile = None, all_or_nothing: AllOrNothing = False,
+    replaces: Annotated[
+        str | None,
+        typer.Option(help="The file names all divisions below this one (4, 6, 9 or 12 digits): end the others."),
+    ] = None,
 ) -> None:  # fmt: skip
     """Codes and names of divisions: columns code, name, name_latin."""
-    _load("divisions", file, None, column, encoding, layer, refused, all_or_nothing)
+    from gis import divisions as codes
+
+    try:
+        whole = codes.parse(replaces) if replaces else None
+    except codes.DivisionCodeError as error:
+        raise fail(str(error), 2) from error
+    _load("divisions", file, None, column, encoding, layer, refused, all_or_nothing, whole)
 
 
 @load_app.command()
@@ -69,7 +79,7 @@ def sites(
     file: FileArgument, crs: Crs = None, column: Column = None, encoding: Encoding = None, layer: Layer = None,
     refused: RefusedFile = None, all_or_nothing: AllOrNothing = False,
 ) -> None:  # fmt: skip
-    """Protected places: columns external_ref, kind, name, lon, lat; address, unit, village, organisation, contact."""
+    """Protected places: columns external_ref, kind, name, lon, lat; address, village, organisation, armed ..."""
     _load("sites", file, crs, column, encoding, layer, refused, all_or_nothing)
 
 
@@ -95,6 +105,8 @@ def draw(
     sites_per_cell: Annotated[int, typer.Option(min=1, help="About so many sites in each cell.")] = 130,
 ) -> None:
     """Divide villages into grid cells that follow their borders; close the old ones; join sites and devices again."""
+    from alarms.registry import audit
+    from api.devices import COMMAND_LINE
     from gis import divisions as codes
     from gis import grids
     from gis.mesh import DrawingError
@@ -108,6 +120,10 @@ def draw(
             raise fail(str(error), 2) from error
         except DrawingError as error:
             raise fail(str(error)) from error
+        conn.commit()
+        audit.write(
+            conn, COMMAND_LINE, "grids.draw", f"division/{code or 'all'}", details={"drawn": done.drawn}
+        )
         conn.commit()
     say(
         f"{done.drawn:,} cells drawn in {done.villages:,} villages, {done.closed:,} closed; "
@@ -123,10 +139,12 @@ def draw(
 
 def _load(
     what: str, file: Path, crs: str | None, column: Sequence[str] | None, encoding: str | None, layer: str | None,
-    refused: Path | None, all_or_nothing: bool,
+    refused: Path | None, all_or_nothing: bool, replaces: str | None = None,
 ) -> None:  # fmt: skip
     from alarms.receiving.protocols import DECODERS
+    from alarms.registry import audit
     from alarms.registry.credentials import RESERVED_USERNAMES
+    from api.devices import COMMAND_LINE, without_login
     from gis.load import Options, load
     from gis.tables import LoadError, read_table
 
@@ -134,6 +152,7 @@ def _load(
         crs=crs,
         columns=_columns(column or []),
         all_or_nothing=all_or_nothing,
+        replaces=replaces,
         source=file.name,
         protocols=sorted(DECODERS),
         reserved=RESERVED_USERNAMES,
@@ -147,16 +166,27 @@ def _load(
         conn.commit()
         say("counting anew what queries are planned by")
         conn.execute("ANALYZE divisions, grid_cells, sites, contacts, devices")
+        if done.stored:
+            counts = {"read": done.read, "added": done.added, "changed": done.changed}
+            audit.write(conn, COMMAND_LINE, f"load.{what}", f"file/{file.name}", details=counts)
         conn.commit()
         _tell_refused(done.refused, out)
+        missing = len(without_login(conn)) if what == "devices" else 0
     rows = len({one.row for one in done.refused})
     say(
         f"{done.read:,} rows read: {done.added:,} added, {done.changed:,} changed, {done.same:,} were there already, "
         f"{rows:,} refused"
     )
+    for note in done.notes:
+        say(note)
     if not done.stored and done.read:
-        hint = " or leave out --all-or-nothing" if all_or_nothing else ""
+        hint = " or leave out --all-or-nothing" if all_or_nothing and replaces is None else ""
         raise fail(f"nothing was loaded: mend the rows above{hint}")
+    if what == "devices" and done.added and missing:
+        say(
+            f"{missing:,} devices that speak for themselves cannot log in yet: `lianfang device passwords FILE` makes "
+            "their passwords"
+        )
     if what == "boundaries" and done.changed:
         say(
             "grid cells of villages whose boundary changed are closed: draw new ones with `lianfang grids draw`"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -48,6 +49,13 @@ def beat(conn: psycopg.Connection[Any], details: Mapping[str, object], service: 
 def read(conn: psycopg.Connection[Any]) -> Heartbeat | None:
     """The intake's last word; None when none ever ran on this database."""
     return _heartbeat(conn.cursor(row_factory=tuple_row).execute(_READ, [INTAKE]).fetchone())
+
+
+def last_connected(conn: psycopg.Connection[Any]) -> datetime | None:
+    """When the intake last said that the broker lets it in; None when it never did on this database."""
+    row = conn.cursor(row_factory=tuple_row).execute(_READ, [INTAKE]).fetchone()
+    told = None if row is None else row[1].get("connected_at")
+    return None if told is None else datetime.fromisoformat(told)
 
 
 def jobs_age_s(conn: psycopg.Connection[Any]) -> float | None:

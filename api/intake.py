@@ -37,8 +37,9 @@ log = structlog.get_logger(__name__)
 def run_intake(settings: Settings) -> None:
     """Receive until SIGTERM or Ctrl-C; the batch at hand is finished first."""
     heart = _Heart(settings)
-    _open_connection(settings).close()  # say at once when the database is away or not prepared
-    receiver = make_receiver(settings, mqtt_login(settings, "intake"), heart.on_batch)
+    with _open_connection(settings) as conn:  # say at once when the database is away or not prepared
+        away_since = heartbeat.last_connected(conn)
+    receiver = make_receiver(settings, mqtt_login(settings, "intake"), heart.on_batch, away_since)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: receiver.stop())
     threading.Thread(target=heart.beat, args=(receiver,), daemon=True).start()
@@ -49,9 +50,12 @@ def run_intake(settings: Settings) -> None:
 
 
 def make_receiver(
-    settings: Settings, login: Login, on_batch: Callable[[Sequence[Outcome], float], None]
+    settings: Settings,
+    login: Login,
+    on_batch: Callable[[Sequence[Outcome], float], None],
+    away_since: datetime | None = None,
 ) -> Receiver:
-    """The receiver with its workers; ``on_batch`` as ``Receiver`` tells it."""
+    """The receiver with its workers; ``away_since`` and ``on_batch`` as ``Receiver`` has them."""
     rules = Rules(
         zone=settings.zone,
         incident_window=timedelta(seconds=settings.incident_window_s),
@@ -65,6 +69,7 @@ def make_receiver(
         [Worker(connect_there, rules, prepare) for _ in range(LANES)],
         batch_size=settings.intake_batch_size,
         receive_maximum=settings.intake_receive_maximum,
+        away_since=away_since,
         on_batch=on_batch,
     )
 
@@ -84,6 +89,7 @@ class _Heart:
         self._stopped = threading.Event()
         self._stored = 0
         self._last_batch_at: datetime | None = None
+        self._connected_at: datetime | None = None
 
     def on_batch(self, outcomes: Sequence[Outcome], _took_s: float) -> None:
         self._stored += len(outcomes)
@@ -114,6 +120,8 @@ class _Heart:
         said_at = 0.0
         while not self._stopped.is_set():
             connected = receiver.connected
+            if connected:
+                self._connected_at = datetime.now(UTC)
             if connected != said or time.monotonic() - said_at >= HEARTBEAT_S:
                 heartbeat.beat(conn, self._details(connected=connected))
                 said, said_at = connected, time.monotonic()
@@ -124,6 +132,7 @@ class _Heart:
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "connected": connected,
+            "connected_at": self._connected_at.isoformat() if self._connected_at else None,
             "stored": self._stored,
             "last_batch_at": self._last_batch_at.isoformat() if self._last_batch_at else None,
         }

@@ -82,6 +82,13 @@ def forget_message_ids(conn: psycopg.Connection, _: Settings, now: datetime) -> 
     return conn.execute("DELETE FROM message_ids WHERE expires_at < %s", [now]).rowcount
 
 
+def forget_unknown(conn: psycopg.Connection, settings: Settings, now: datetime) -> int:
+    """Who spoke without being known: silent for so long that its messages are gone too, or registered since."""
+    return conn.execute(
+        devices.SQL["forget_old_unknown"], [now - timedelta(days=settings.retention_raw_days)]
+    ).rowcount
+
+
 def forget_callers(conn: psycopg.Connection, settings: Settings, now: datetime) -> int:
     """Who called about incidents that have been closed for long enough: the case stays, its caller goes."""
     return conn.execute(
@@ -131,6 +138,7 @@ SWEEPS = (
     Sweep("end_tests", 300, end_tests),
     Sweep("end_sessions", 300, end_sessions),
     Sweep("forget_message_ids", 600, forget_message_ids),
+    Sweep("forget_unknown", 600, forget_unknown),
 )
 
 

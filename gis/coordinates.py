@@ -46,7 +46,8 @@ class CoordinateError(ValueError):
 
 
 def crs_name(text: str) -> str:
-    """The one name for what people write: ``GCJ-02``, ``BD-09`` or ``EPSG:n``. Raises CoordinateError."""
+    """The one name for what people write: ``GCJ-02``, ``BD-09`` or ``EPSG:n``. Raises CoordinateError, also for a
+    system of which nobody has published how it lies to WGS 84 (Xian 1980)."""
     word = text.strip().upper().replace("-", "").replace("_", "").replace(" ", "")
     if word in _NAMES:
         return _NAMES[word]
@@ -60,7 +61,13 @@ def crs_name(text: str) -> str:
     code = crs.to_epsg(min_confidence=70)
     if code is None:
         raise CoordinateError(f"the coordinate system {crs.name!r} has no EPSG code: say which one it is")
-    return f"EPSG:{code}"
+    name = f"EPSG:{code}"
+    if not _way_is_known(name):
+        raise CoordinateError(
+            f"no published way leads from {crs.name} to WGS 84, and taken for the same it would be up to a hundred "
+            "metres off: have the survey office convert it to CGCS2000 (EPSG:4490), which is right here"
+        )
+    return name
 
 
 def to_wgs84(xs: ArrayLike, ys: ArrayLike, crs: str = WGS84) -> tuple[Floats, Floats]:
@@ -229,6 +236,19 @@ def _finite(x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
     xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     fine = np.isfinite(xs) & np.isfinite(ys)
     return np.where(fine, xs, np.nan), np.where(fine, ys, np.nan)
+
+
+@lru_cache(maxsize=256)
+def _way_is_known(name: str) -> bool:
+    """Whether PROJ has a way to WGS 84, or to CGCS2000, which is the same here. Without one it would take the numbers
+    of one datum for those of the other, and call that a "ballpark" transformation."""
+    for target in (WGS84, CGCS2000):
+        try:
+            pyproj.Transformer.from_crs(name, target, allow_ballpark=False)
+        except pyproj.exceptions.ProjError:
+            continue
+        return True
+    return False
 
 
 @lru_cache(maxsize=32)

@@ -21,6 +21,7 @@ from gis.load_rows import (
     Registered,
     Rows,
     Wrong,
+    armed,
     device_id,
     division_code,
     named_crs,
@@ -45,6 +46,8 @@ class Options:
     columns: Mapping[str, str] = field(default_factory=dict)
     """Our column -> the file's heading."""
     all_or_nothing: bool = False
+    replaces: str | None = None
+    """Of divisions: the 12-digit code of the one below which the file names all that are in force from now on."""
     source: str = ""
     """Where it comes from, kept with boundaries and in devices' history."""
     protocols: Sequence[str] = ("lianfang",)
@@ -63,6 +66,8 @@ class Loaded:
     refused: list[Refusal]
     stored: bool = True
     """False: nothing was loaded."""
+    notes: Sequence[str] = ()
+    """What whoever brought the file should know of what was loaded: how places were read, what lies nowhere."""
 
     @property
     def same(self) -> int:
@@ -90,7 +95,8 @@ def load(
         progress(f"checking {len(table):,} rows")
         good = _CHECKS[what](cursor, rows, options)
         rows.refused.sort(key=lambda one: one.row)
-        if not good or (options.all_or_nothing and rows.refused):
+        whole = options.all_or_nothing or options.replaces is not None  # else what was refused would end
+        if not good or (whole and rows.refused):
             return Loaded(read=len(table), added=0, changed=0, refused=rows.refused, stored=False)
         progress(f"storing {len(good):,} {what}")
         cursor.execute(SQL[f"stage_{what}"])
@@ -99,8 +105,86 @@ def load(
                 copy.write_row(row)
         cursor.execute(SQL["ready"])
         added, changed = _STORES[what](conn, cursor, rows, options, progress)
+        if options.replaces is not None:
+            progress("ending what the file does not name")
+        notes = [
+            *_end_others(conn, cursor, options),
+            *_how_read(what, rows, options),
+            *_what_lies_nowhere(cursor, what),
+            *_not_read(rows),
+        ]
         cursor.execute(SQL["unstage"])
-    return Loaded(read=len(table), added=added, changed=changed, refused=rows.refused)
+    return Loaded(read=len(table), added=added, changed=changed, refused=rows.refused, notes=notes)
+
+
+def _end_others(conn: Connection[Any], cursor: Cursor[tuple[Any, ...]], options: Options) -> list[str]:
+    """End the divisions that a whole list names no longer; what was theirs falls to the tier above."""
+    if options.replaces is None:
+        return []
+    under = {"whole": options.replaces, "under": divisions.prefix(options.replaces)}
+    if cursor.execute(SQL["names_below"], under).fetchone() is None:
+        raise LoadError(f"the file names no division below {options.replaces}: nothing would be left of it")
+    feed.watch(cursor, None)
+    ended = [code for (code,) in cursor.execute(SQL["end_divisions"], under)]
+    if ended:
+        cursor.execute(SQL["leave_ended_sites"], {"codes": ended})
+        cursor.execute(SQL["leave_ended_devices"], {"codes": ended})
+        refresh_shapes(conn)
+        cursor.execute(SQL["place_all"])
+        cursor.execute(SQL["place_all_devices"])
+        cursor.execute(SQL["new_versions"], {"layers": ["grid_cells", "sites"]})
+    feed.tell(cursor)
+    if not ended:
+        return ["every division that was in force still is"]
+    first = ", ".join(ended[:5]) + (" ..." if len(ended) > 5 else "")
+    notes = [f"divisions that are in force no longer: {len(ended):,} ({first}). Their grid cells are closed"]
+    (users,) = cursor.execute(SQL["users_of_ended"], {"codes": ended}).fetchone() or (0,)
+    if users:
+        notes.append(f"{users:,} users have grants for one of them, which open nothing new: give them others")
+    return notes
+
+
+def _how_read(what: str, rows: Rows, options: Options) -> list[str]:
+    """In which system positions were taken to be: the numbers do not show it, and a wrong one is half a kilometre."""
+    if what == "divisions" or not rows.placed:
+        return []
+    crs = named_crs(rows.table, options.crs)
+    if options.crs is not None:
+        return [f"positions were read as {crs}, as --crs says"]
+    hint = (
+        ". Of maps by AMap, Tencent or DataV this is not true: they are GCJ-02 and do not say so; load those again "
+        "with --crs GCJ-02"
+    )
+    return [f"positions were read as {crs}, as the file says{hint if crs == coordinates.WGS84 else ''}"]
+
+
+def _not_read(rows: Rows) -> list[str]:
+    """A telephone number whose heading nobody knows must not be missed only when somebody has to be called."""
+    if not rows.unused:
+        return []
+    names = ", ".join(rows.unused[:12]) + (" ..." if len(rows.unused) > 12 else "")
+    return [
+        f"columns that were not read: {names}. What one means is said by --column, as in contact_phone=手机号"
+    ]
+
+
+def _what_lies_nowhere(cursor: Cursor[tuple[Any, ...]], what: str) -> list[str]:
+    """Rows that were taken, and whose place is doubtful all the same."""
+    if what == "divisions":
+        return []
+    found = cursor.execute(SQL[f"doubtful_{what}"]).fetchall()
+    if not found:
+        return []
+    first = ", ".join(str(name) for (name,) in found[:5]) + (" ..." if len(found) > 5 else "")
+    if what == "boundaries":
+        return [
+            f"boundaries that lie outside the division above them by a twentieth or more: {len(found):,} ({first}). "
+            "Check their codes, and in which coordinate system the file is"
+        ]
+    return [
+        f"{what} that no boundary covers: {len(found):,} ({first}). They have no tiers and are the city desk's until a "
+        "boundary covers them"
+    ]
 
 
 def _check_divisions(cursor: Cursor[tuple[Any, ...]], rows: Rows, options: Options) -> list[tuple[Any, ...]]:
@@ -204,7 +288,8 @@ def _check_sites(cursor: Cursor[tuple[Any, ...]], rows: Rows, options: Options) 
         person = rows.text(row, "contact_name", 100) or (name if number else None)
         seen.once(row, ref)
         return (row, ref, kind, name, address, unit, float(lon[row]) if here else None,
-                float(lat[row]) if here else None, crs, village, organisation, person, number)  # fmt: skip
+                float(lat[row]) if here else None, crs, village, organisation, person, number,
+                armed(rows, row))  # fmt: skip
 
     return rows.each(check)
 
@@ -398,7 +483,9 @@ def _store_sites(
     cursor.execute(SQL["stored_ids"])
     cursor.execute(SQL["lock_sites"])
     feed.watch(cursor, _ids(cursor, "devices_of_sites"))
-    cursor.execute(SQL["store_sites"], {"given": rows.given("address", "unit", "village", "organisation")})
+    cursor.execute(
+        SQL["store_sites"], {"given": rows.given("address", "unit", "village", "organisation", "armed")}
+    )
     cursor.execute(SQL["correct_contacts"])
     cursor.execute(SQL["add_contacts"])
     cursor.execute(SQL["place_devices_of_sites"])

@@ -33,7 +33,7 @@ CREATE TEMPORARY TABLE staged_load (n bigint, code text, boundary geometry) ON C
 -- name: stage_sites
 CREATE TEMPORARY TABLE staged_load (
     n bigint, external_ref text, kind text, name text, address text, unit text, lon float8, lat float8, source_crs text,
-    village text, organisation_id bigint, contact_name text, contact_phone text
+    village text, organisation_id bigint, contact_name text, contact_phone text, armed_schedule jsonb
 ) ON COMMIT DROP;
 
 -- name: stage_devices
@@ -47,6 +47,28 @@ COPY staged_load FROM STDIN;
 
 -- name: ready
 ANALYZE staged_load;
+
+-- name: doubtful_sites
+SELECT i.external_ref FROM staged_load s JOIN sites i ON i.external_ref = s.external_ref
+ WHERE s.lon IS NOT NULL AND i.county IS NULL ORDER BY s.n;
+
+-- name: doubtful_devices
+SELECT d.device_id FROM staged_load s JOIN devices d ON d.device_id = s.device_id
+ WHERE s.lon IS NOT NULL AND d.county IS NULL ORDER BY s.n;
+
+-- name: doubtful_boundaries
+-- Held against the nearest division above that has a boundary.
+SELECT s.code
+  FROM staged_load s JOIN divisions d ON d.code = s.code AND d.valid_to IS NULL
+ CROSS JOIN LATERAL (
+       SELECT a.boundary FROM divisions a
+        WHERE a.valid_to IS NULL AND a.boundary IS NOT NULL AND a.tier < d.tier
+          AND a.code IN (substr(d.code, 1, 9) || '000', substr(d.code, 1, 6) || '000000',
+                         substr(d.code, 1, 4) || '00000000')
+        ORDER BY a.tier DESC LIMIT 1) above
+ WHERE NOT ST_Covers(above.boundary, s.boundary)
+   AND ST_Area(ST_Difference(s.boundary, above.boundary)) > 0.05 * ST_Area(s.boundary)
+ ORDER BY s.n;
 
 -- name: unstage
 DROP TABLE staged_load;
@@ -68,6 +90,38 @@ UPDATE divisions d SET parent_id = p.id, parent_code = p.code
  WHERE d.valid_to IS NULL AND p.valid_to IS NULL AND p.tier = d.tier - 1
    AND p.code = rpad(substr(d.code, 1, CASE d.tier WHEN 2 THEN 4 WHEN 3 THEN 6 WHEN 4 THEN 9 END), 12, '0')
    AND (d.parent_id, d.parent_code) IS DISTINCT FROM (p.id, p.code);
+
+-- name: names_below
+SELECT 1 FROM staged_load WHERE code LIKE %(under)s || '%%' AND code <> %(whole)s LIMIT 1;
+
+-- name: end_divisions
+-- Those below a division that the file does not name, with their grid cells.
+WITH ended AS (
+    UPDATE divisions SET valid_to = current_date
+     WHERE valid_to IS NULL AND code LIKE %(under)s || '%%' AND code <> %(whole)s
+       AND code NOT IN (SELECT code FROM staged_load)
+    RETURNING code
+), closed AS (
+    UPDATE grid_cells SET valid_to = current_date WHERE valid_to IS NULL AND village IN (SELECT code FROM ended)
+)
+SELECT code FROM ended ORDER BY code;
+
+-- name: leave_ended_sites
+UPDATE sites
+   SET county = CASE WHEN county <> ALL (%(codes)s) THEN county END,
+       township = CASE WHEN township <> ALL (%(codes)s) THEN township END,
+       village = CASE WHEN village <> ALL (%(codes)s) THEN village END, version = version + 1, updated_at = now()
+ WHERE county = ANY (%(codes)s) OR township = ANY (%(codes)s) OR village = ANY (%(codes)s);
+
+-- name: leave_ended_devices
+UPDATE devices
+   SET county = CASE WHEN county <> ALL (%(codes)s) THEN county END,
+       township = CASE WHEN township <> ALL (%(codes)s) THEN township END,
+       village = CASE WHEN village <> ALL (%(codes)s) THEN village END, version = version + 1, updated_at = now()
+ WHERE county = ANY (%(codes)s) OR township = ANY (%(codes)s) OR village = ANY (%(codes)s);
+
+-- name: users_of_ended
+SELECT count(DISTINCT user_id) FROM grants WHERE division_code = ANY (%(codes)s);
 
 -- name: store_boundaries
 -- Grid cells of a village whose boundary is another one now do not fit any more: they are closed.
@@ -96,12 +150,13 @@ SELECT d.id FROM staged_load s JOIN sites i ON i.external_ref = s.external_ref J
 -- Its tiers follow from where it stands now. (Beside what writes them, sites are read as they were before.)
 WITH stored AS (
     INSERT INTO sites AS o (external_ref, kind, name, address, unit, position, source_crs, organisation_id,
-                            grid_cell_id, grid_cell, county, township, village)
+                            armed_schedule, grid_cell_id, grid_cell, county, township, village)
     SELECT s.external_ref, s.kind, s.name,
            CASE WHEN 'address' = ANY (%(given)s) THEN s.address ELSE coalesce(b.address, '') END,
            CASE WHEN 'unit' = ANY (%(given)s) THEN s.unit ELSE coalesce(b.unit, '') END,
            point, CASE WHEN 'position' = ANY (%(given)s) THEN s.source_crs ELSE coalesce(b.source_crs, s.source_crs) END,
            CASE WHEN 'organisation' = ANY (%(given)s) THEN s.organisation_id ELSE b.organisation_id END,
+           CASE WHEN 'armed' = ANY (%(given)s) THEN s.armed_schedule ELSE b.armed_schedule END,
            p.grid_cell_id, p.grid_cell, p.county, p.township, p.village
       FROM staged_load s
       LEFT JOIN sites b ON b.external_ref = s.external_ref
@@ -113,13 +168,14 @@ WITH stored AS (
         ON CONFLICT (external_ref) DO UPDATE
        SET kind = excluded.kind, name = excluded.name, address = excluded.address, unit = excluded.unit,
            position = excluded.position, source_crs = excluded.source_crs, organisation_id = excluded.organisation_id,
-           grid_cell_id = excluded.grid_cell_id, grid_cell = excluded.grid_cell, county = excluded.county,
+           armed_schedule = excluded.armed_schedule, grid_cell_id = excluded.grid_cell_id, grid_cell = excluded.grid_cell, county = excluded.county,
            township = excluded.township, village = excluded.village, version = o.version + 1, updated_at = now()
-     WHERE (o.kind, o.name, o.address, o.unit, o.position::bytea, o.source_crs, o.organisation_id, o.grid_cell_id,
-            o.county, o.township, o.village)
+     WHERE (o.kind, o.name, o.address, o.unit, o.position::bytea, o.source_crs, o.organisation_id,
+            o.armed_schedule, o.grid_cell_id, o.county, o.township, o.village)
            IS DISTINCT FROM
            (excluded.kind, excluded.name, excluded.address, excluded.unit, excluded.position::bytea, excluded.source_crs,
-            excluded.organisation_id, excluded.grid_cell_id, excluded.county, excluded.township, excluded.village)
+            excluded.organisation_id, excluded.armed_schedule, excluded.grid_cell_id, excluded.county,
+            excluded.township, excluded.village)
     RETURNING id, (xmax = 0) AS is_new, kind, name, address, unit
 )
 INSERT INTO stored_load (id, is_new, shown)
@@ -191,7 +247,9 @@ WITH stored AS (
        SET kind = excluded.kind, name = excluded.name, protocol = excluded.protocol, gateway_id = excluded.gateway_id,
            external_id = excluded.external_id, site_id = excluded.site_id,
            organisation_id = excluded.organisation_id, zone = excluded.zone, position = excluded.position,
-           source_crs = excluded.source_crs, version = o.version + 1, updated_at = now()
+           source_crs = excluded.source_crs, version = o.version + 1, updated_at = now(),
+           moved_at = CASE WHEN (o.site_id, o.position::bytea) IS DISTINCT FROM (excluded.site_id, excluded.position::bytea)
+                           THEN now() ELSE o.moved_at END
      WHERE (o.kind, o.name, o.protocol, o.gateway_id, o.external_id, o.site_id, o.organisation_id, o.zone,
             o.position::bytea, o.source_crs)
            IS DISTINCT FROM

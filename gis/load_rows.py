@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from gis import coordinates, divisions
 from gis.coordinates import Bounds, CoordinateError
 from gis.tables import LoadError, Table, points_of
 
+DBF_NAME = 10
+"""Characters of a Shapefile's column names; QGIS cuts the rest off."""
 CITY_MARGIN_DEG = 0.02
 """How far outside the city's bounds a point may lie: about 2 km."""
 
@@ -54,6 +57,7 @@ ALIASES = {
     "lat": ("纬度", "latitude", "y"),
     "village": ("村", "村代码", "村居代码"),
     "organisation": ("单位", "机构", "公司"),
+    "armed": ("布防时段", "布防时间", "armed_schedule"),
     "contact_name": ("联系人",),
     "contact_phone": ("电话", "联系电话", "手机"),
     "code": ("代码", "行政区划代码", "adcode"),
@@ -68,6 +72,9 @@ ALIASES = {
 """Other headings that are understood without ``--column``."""
 _DEVICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PHONE = re.compile(r"\+?[0-9][0-9 \-]{4,19}")
+_CLOCK = r"((?:[01]?[0-9]|2[0-3])[:：][0-5][0-9]|24[:：]00)"
+_ARMED = re.compile(rf"(?:([1-7](?:[-,，、][1-7])*)\s+)?{_CLOCK}\s*[-–—~～至]\s*{_CLOCK}")
+_ALWAYS, _NEVER = frozenset({"always", "全天", "24小时"}), frozenset({"never", "从不"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,6 +155,12 @@ class Rows:
     def given(self, *names: str) -> list[str]:
         """Which of these columns the file has, ``position`` among them; what it does not have is to stay as it is."""
         return [name for name in names if self.has(name)] + ["position"] * self.placed
+
+    @property
+    def unused(self) -> list[str]:
+        """Headings of the file that say nothing to us."""
+        read = set(self._names.values())
+        return [heading for heading in self.table.columns if heading not in read]
 
     def need(self, *names: str) -> None:
         """Raises LoadError where the file lacks a column."""
@@ -231,7 +244,8 @@ def positions(rows: Rows, crs: str, within: Bounds | None, *, needed: bool) -> t
         if needed and row not in rows.left_out:
             rows.refuse(row, _place_name(rows), "", "has no position; every site needs one, or a village")
     wrong: dict[int, str] = {}
-    if not crs.startswith("EPSG:") or _is_geographic(crs):
+    in_degrees = not crs.startswith("EPSG:") or _is_geographic(crs)
+    if in_degrees:
         wrong |= coordinates.problems(x.tolist(), y.tolist())
     lon, lat = coordinates.to_wgs84(x, y, crs)
     roomy = (
@@ -239,10 +253,27 @@ def positions(rows: Rows, crs: str, within: Bounds | None, *, needed: bool) -> t
                                      within[2] + CITY_MARGIN_DEG, within[3] + CITY_MARGIN_DEG)
     )  # fmt: skip
     wrong = coordinates.problems(lon.tolist(), lat.tolist(), roomy) | wrong
+    if roomy is not None and not in_degrees:
+        wrong |= _turned(wrong, x, y, crs, roomy)
     for row, why in sorted(wrong.items()):
         if row not in rows.left_out and not empty[row]:
             rows.refuse(row, _place_name(rows), f"{x[row]:g}, {y[row]:g}", why)
     return lon, lat
+
+
+def _turned(
+    wrong: Mapping[int, str], x: np.ndarray, y: np.ndarray, crs: str, within: Bounds
+) -> dict[int, str]:
+    """Of points in metres that are wrong, those which would be right the other way round: China's surveyors call the
+    northing X."""
+    rows = sorted(wrong)
+    lon, lat = coordinates.to_wgs84(y[rows], x[rows], crs)
+    still_wrong = coordinates.problems(lon.tolist(), lat.tolist(), within)
+    return {
+        row: "easting and northing look swapped: lon is the easting, which surveys call Y. Say --column lon=..."
+        for n, row in enumerate(rows)
+        if n not in still_wrong
+    }
 
 
 def _given(rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -295,7 +326,7 @@ def _headings(table: Table, columns: Mapping[str, str]) -> dict[str, str]:
             )
         found[ours] = theirs
     for ours, others in ALIASES.items():
-        for heading in (ours, *others):
+        for heading in (ours, ours[:DBF_NAME], *others):
             if ours not in found and heading.lower() in by_lower:
                 found[ours] = by_lower[heading.lower()]
     return found
@@ -348,6 +379,45 @@ def phone(rows: Rows, row: int) -> str | None:
             "is no telephone number: digits, like 0398-2801234, are right",
         )
     return text
+
+
+def armed(rows: Rows, row: int) -> str | None:
+    """When a site is armed, as ``sites.armed_schedule`` holds it, in JSON; None: always. Raises Wrong."""
+    text = rows.text(row, "armed", 300)
+    if text is None or text.lower() in _ALWAYS:
+        return None
+    if text.lower() in _NEVER:
+        return "[]"
+    intervals = []
+    for part in re.split(r"[;；]", text):
+        found = _ARMED.fullmatch(part.strip())
+        if found is None:
+            raise Wrong(
+                rows.heading("armed"),
+                text,
+                "is no time to be armed: 21:00-08:00, or with days (1 is Monday) 1-5 20:30-07:30; 6,7 00:00-24:00, or "
+                "always, or never is right",
+            )
+        days, since, until = found.groups()
+        intervals.append({"days": _days(days), "from": _clock(since), "to": _clock(until)})
+    return json.dumps(intervals)
+
+
+def _days(text: str | None) -> list[int]:
+    """``1-5,7`` as ISO weekdays; over the week's end too: ``6-1``."""
+    if text is None:
+        return list(range(1, 8))
+    days: set[int] = set()
+    for part in re.split(r"[,，、]", text):
+        first, last = int(part[0]), int(part[-1])
+        days |= {(first - 1 + n) % 7 + 1 for n in range((last - first) % 7 + 1)}
+    return sorted(days)
+
+
+def _clock(text: str) -> str:
+    """As the schedule writes a time: 24:00 is the next day's beginning."""
+    hours, minutes = text.replace("：", ":").split(":")
+    return f"{int(hours) % 24:02d}:{minutes}"
 
 
 def named_crs(table: Table, told: str | None) -> str:

@@ -114,7 +114,7 @@ def _decode(path: Path, encoding: str | None) -> str:
     # utf-8-sig first: GB 18030 takes almost anything, so it may only come after UTF-8 has refused
     for one in [encoding] if encoding else ["utf-8-sig", "gb18030"]:
         try:
-            return data.decode(one)
+            return data.decode(one).removeprefix("\ufeff")  # which utf-8-sig alone takes away by itself
         except UnicodeDecodeError:
             continue
         except LookupError as error:

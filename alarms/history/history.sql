@@ -44,7 +44,8 @@ SELECT ARRAY(SELECT list_devices(ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, 
 
 -- name: incident
 -- One incident with all that its case shows: alarms, timeline, whom to call, its site's devices and history: of the 90 days
--- until now, or until it was closed, so that an old case tells what was known then.
+-- until now, or until it was closed, so that an old case tells what was known then. Of an alarm's restores the last: an
+-- infrared sensor restores itself a thousand times a night, and people's words must not drown in that.
 SELECT json_build_object(
            'incident', d.document,
            'alarms', (SELECT coalesce(json_agg(a.document ORDER BY a.id), '[]')
@@ -53,7 +54,10 @@ SELECT json_build_object(
                            'id', e.id, 'at', e.at, 'kind', e.kind, 'text', e.text, 'details', e.details,
                            'user', CASE WHEN u.id IS NOT NULL THEN json_build_object('id', u.id, 'name', u.display_name)
                                    END) ORDER BY e.id), '[]')
-                         FROM incident_entries e LEFT JOIN users u ON u.id = e.user_id WHERE e.incident_id = i.id),
+                         FROM (SELECT l.*, kind = 'restored' AND row_number() OVER (
+                                              PARTITION BY kind, details ->> 'alarm_id' ORDER BY id DESC) > 1 AS earlier
+                                 FROM incident_entries l WHERE l.incident_id = i.id) e
+                         LEFT JOIN users u ON u.id = e.user_id WHERE NOT e.earlier),
            'contacts', (SELECT coalesce(json_agg(json_build_object(
                             'id', c.id, 'name', c.name, 'relation', c.relation, 'call_order', c.call_order,
                             'phone_masked', c.phone_masked) ORDER BY c.call_order, c.id), '[]')

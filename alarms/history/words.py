@@ -52,6 +52,7 @@ ENTRIES: dict[Language, dict[str, str]] = {
         "opened": "opened",
         "alarm": "another alarm",
         "restored": "restored",
+        "moved": "its device stands elsewhere now",
         "acknowledged": "acknowledged",
         "handed_over": "handed over",
         "dispatched": "dispatched",
@@ -67,6 +68,7 @@ ENTRIES: dict[Language, dict[str, str]] = {
         "opened": "警情发生",
         "alarm": "新警报",
         "restored": "警报恢复",
+        "moved": "设备已移至别处",
         "acknowledged": "接警",
         "handed_over": "移交",
         "dispatched": "派警",
@@ -132,7 +134,7 @@ def entry_about(entry: Mapping[str, Any], language: Language) -> str | None:
         case "handed_over":
             handler: str | None = entry["handler"]
             return handler
-        case "alarm" | "restored" | "opened" if details.get("event") or details.get("category"):
+        case "alarm" | "restored" | "moved" | "opened" if details.get("event") or details.get("category"):
             return category_name(details.get("event") or details["category"], language)
     return None
 

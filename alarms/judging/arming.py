@@ -32,6 +32,25 @@ def is_armed(schedule: Iterable[ArmedInterval] | None, override: bool | None, lo
     return False
 
 
+def is_armed_within(
+    schedule: Iterable[ArmedInterval] | None, override: bool | None, since: datetime, local_now: datetime
+) -> bool:
+    """Tell whether a site was armed at any moment from ``since`` to ``local_now`` (both as ``is_armed`` wants them)."""
+    intervals = None if schedule is None else tuple(schedule)
+    if is_armed(intervals, override, since) or is_armed(intervals, override, local_now):
+        return True
+    if override is not None or intervals is None:
+        return False
+    day = since.date()
+    while day <= local_now.date():
+        for interval in intervals:
+            begins = datetime.combine(day, interval.since, local_now.tzinfo)
+            if day.isoweekday() in interval.days and since < begins <= local_now:
+                return True
+        day += timedelta(days=1)
+    return False
+
+
 def parse_schedule(document: Iterable[Mapping[str, Any]] | None) -> tuple[ArmedInterval, ...] | None:
     """Read ``sites.armed_schedule``: ``[{"days": [1, 7], "from": "21:00", "to": "08:00"}]``.
 

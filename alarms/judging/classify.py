@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from alarms.judging.arming import is_armed
+from alarms.judging.arming import is_armed, is_armed_within
 from alarms.model import Category, Device, DeviceStatus, EventMeaning, Priority, Qualifier, Signal
 
 ASKS_FOR_ARMING = frozenset({Category.BURGLARY})
@@ -46,18 +45,25 @@ class Judgement:
 
 
 def classify(
-    signal: Signal, meaning: EventMeaning, device: Device, received_at: datetime, *, retained: bool = False
+    signal: Signal,
+    meaning: EventMeaning,
+    device: Device,
+    received_at: datetime,
+    *,
+    retained: bool = False,
+    waiting_since: datetime | None = None,
 ) -> Judgement:
     """Judge one signal by the moment when it happened, however late it is stored.
 
     ``received_at``: when the receiver got it (aware, in the installation's zone). A message that waited in the broker,
-    or in a device without a network, was handed over later than it happened: its device's own time counts as well.
+    or in a device without a network, was handed over later than it happened: its device's own time counts as well. Of
+    a device without a clock it is only known that it happened between ``waiting_since`` and then.
     """
     qualifier = signal.qualifier
     if meaning.default_qualifier is not None and qualifier is Qualifier.NEW:
         qualifier = meaning.default_qualifier
     category, priority = meaning.category, meaning.priority
-    verdict = _verdict(signal, qualifier, meaning, device, received_at, retained)
+    verdict = _verdict(signal, qualifier, meaning, device, received_at, retained, waiting_since)
     if verdict is Verdict.ACTIVITY:
         category, priority = Category.ACTIVITY, Priority.INFORMATION
     return Judgement(verdict=verdict, category=category, priority=priority, qualifier=qualifier)
@@ -70,6 +76,7 @@ def _verdict(
     device: Device,
     received_at: datetime,
     retained: bool,
+    waiting_since: datetime | None,
 ) -> Verdict:
     if retained:
         return Verdict.RETAINED
@@ -93,14 +100,18 @@ def _verdict(
         return Verdict.NOT_AN_ALARM
     if meaning.category not in ASKS_FOR_ARMING or meaning.whatever_the_hour:
         return Verdict.ALARM
-    schedule, override = device.armed_schedule, device.armed_override
-    armed = any(is_armed(schedule, override, moment) for moment in _moments(signal, received_at))
-    return Verdict.ALARM if armed else Verdict.ACTIVITY
+    return Verdict.ALARM if _was_armed(signal, device, received_at, waiting_since) else Verdict.ACTIVITY
 
 
-def _moments(signal: Signal, received_at: datetime) -> Iterator[datetime]:
+def _was_armed(signal: Signal, device: Device, received_at: datetime, waiting_since: datetime | None) -> bool:
     """When it may have happened. In doubt a site was armed: better a false alarm than a burglary by night unheard."""
-    yield received_at
-    own = signal.occurred_at
-    if own is not None and received_at - BELIEVED_FOR <= own <= received_at:
-        yield own.astimezone(received_at.tzinfo)
+    schedule, override = device.armed_schedule, device.armed_override
+    if is_armed(schedule, override, received_at):
+        return True
+    earliest, own = received_at - BELIEVED_FOR, signal.occurred_at
+    if own is not None and earliest <= own <= received_at:
+        return is_armed(schedule, override, own.astimezone(received_at.tzinfo))
+    if waiting_since is None or waiting_since >= received_at:
+        return False
+    since = max(waiting_since.astimezone(received_at.tzinfo), earliest)
+    return is_armed_within(schedule, override, since, received_at)

@@ -88,6 +88,9 @@ class Docket:
         alarm_id = self._by_condition.get(condition)
         if alarm_id is not None:
             alarm = self._alarms[alarm_id]
+            if judgement.verdict is Verdict.ALARM and self._was_elsewhere(alarm, device, now):
+                self._leave_behind(alarm, now)
+                return self._open(device, zone, signal, judgement, now)
             if signal.lasting and alarm.active and judgement.verdict is Verdict.ALARM:
                 return alarm_id
             return self._repeat(alarm, judgement.qualifier, signal, now)
@@ -109,6 +112,24 @@ class Docket:
         if before.active and not after.active:
             self._entries.append(_entry(after, now, "restored", after.event))
         return after.id
+
+    def _was_elsewhere(self, alarm: Alarm, device: Device, now: datetime) -> bool:
+        """Whether the device stood at another site when the alarm opened, or without a site at another place.
+
+        Another machine's clock may be ahead: a move that is still to come would part each alarm from the next.
+        """
+        site = device.site_id
+        if site is not None or self._incidents[alarm.incident_id].site_id is not None:
+            return self._incidents[alarm.incident_id].site_id != site
+        return device.moved_at is not None and alarm.opened_at < device.moved_at <= now
+
+    def _leave_behind(self, before: Alarm, now: datetime) -> None:
+        """Its device stands elsewhere now: what it says there is no repeat of what happened here."""
+        after = lifecycle.left_behind(before, now)
+        self._alarms[after.id] = after
+        incident = self._incidents[after.incident_id]
+        self._incidents[incident.id] = lifecycle.loses_alarm(incident, before)
+        self._entries.append(_entry(after, now, "moved", after.event))
 
     def _open(self, device: Device, zone: str, signal: Signal, judgement: Judgement, now: datetime) -> int:
         incident = self._incident_for(device, judgement, now)

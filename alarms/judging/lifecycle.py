@@ -256,6 +256,26 @@ def alarm_flips(incident: Incident, before: Alarm, after: Alarm) -> Incident:
     )
 
 
+def left_behind(alarm: Alarm, now: datetime) -> Alarm:
+    """The alarm after its device was moved elsewhere and rang there: over here, whoever has seen it or not."""
+    return replace(
+        alarm,
+        version=alarm.version + 1,
+        active=False,
+        restored_at=alarm.restored_at or now,
+        closed_at=now,
+    )
+
+
+def loses_alarm(incident: Incident, alarm: Alarm) -> Incident:
+    """The incident after one of its alarms was left behind; it stays open until a person closes it."""
+    return replace(
+        incident,
+        version=incident.version + 1,
+        active_alarm_count=incident.active_alarm_count - int(alarm.active),
+    )
+
+
 def fold(alarm: Alarm, qualifier: Qualifier, now: datetime, occurred_at: datetime | None) -> Alarm:
     """The alarm after a repeat or a restore of its condition; the same value where nothing changes.
 

@@ -92,14 +92,14 @@ def save(conn: Connection[Any], work: Work, now: datetime) -> None:
     if work.new_incidents:
         rows = [_row(i, INCIDENT_FIELDS) | _place(*place_of_incident[i.id]) for i in work.new_incidents]
         conn.execute(SQL["insert_incidents"], {"rows": _json(rows)})
+    if work.changed_alarms:  # before the new ones: one that was left behind makes room for its successor
+        conn.execute(
+            SQL["update_alarms"], {"rows": _json([_row(a, ALARM_FIELDS) for a in work.changed_alarms])}
+        )
     if work.new_alarms:
         rows = [_row(a, ALARM_FIELDS) | _place(*work.places[a.id]) for a in work.new_alarms]
         if conn.execute(SQL["insert_alarms"], {"rows": _json(rows)}).rowcount != len(rows):
             raise OpenedMeanwhileError
-    if work.changed_alarms:
-        conn.execute(
-            SQL["update_alarms"], {"rows": _json([_row(a, ALARM_FIELDS) for a in work.changed_alarms])}
-        )
     if work.ended:
         conn.execute(SQL["end_lingering"], {"ids": list(work.ended), "now": now})
     save_incidents(conn, work.changed_incidents, work.entries)

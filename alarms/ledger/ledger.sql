@@ -38,11 +38,13 @@ SELECT a.id, version, device_id, zone, category, event, priority, active, a.inci
  WHERE a.closed_at IS NULL;   -- not within: a young table's planner reads the index of all that is open for each
 
 -- name: lingering
--- Alarms of these devices that a person closed within the last day while the condition went on.
-SELECT device_id, zone, category, max(id)
-  FROM alarms
- WHERE device_id = ANY (%(device_ids)s::bigint[]) AND active AND closed_at > %(since)s
- GROUP BY device_id, zone, category;
+-- Alarms of these devices that a person closed within the last day while the condition went on; where they still stand.
+SELECT a.device_id, a.zone, a.category, max(a.id)
+  FROM alarms a
+  JOIN devices d ON d.id = a.device_id AND d.site_id IS NOT DISTINCT FROM a.site_id
+                AND (d.site_id IS NOT NULL OR d.moved_at IS NULL OR a.opened_at >= d.moved_at)
+ WHERE a.device_id = ANY (%(device_ids)s::bigint[]) AND a.active AND a.closed_at > %(since)s
+ GROUP BY a.device_id, a.zone, a.category;
 
 -- name: end_lingering
 -- Their condition is over: the next one is news.
@@ -110,10 +112,10 @@ UPDATE incidents i
 -- Alarms after repeats and restores.
 UPDATE alarms a
    SET version = r.version, active = r.active, last_at = r.last_at, restored_at = r.restored_at,
-       occurrence_count = r.occurrence_count, last_occurred_at = r.last_occurred_at
+       occurrence_count = r.occurrence_count, last_occurred_at = r.last_occurred_at, closed_at = r.closed_at
   FROM json_to_recordset(%(rows)s::json) AS r (
            id bigint, version integer, active boolean, last_at timestamptz, restored_at timestamptz,
-           occurrence_count integer, last_occurred_at timestamptz)
+           occurrence_count integer, last_occurred_at timestamptz, closed_at timestamptz)
  WHERE a.id = r.id;
 
 -- name: insert_entries

@@ -97,6 +97,8 @@ class _Letter:
     """Who says so on the enrolment login, which anybody may use."""
     stated_id: str | None = None
     """The id that a message gave which nobody could read: its device waits for an answer all the same."""
+    keep: bool = True
+    """Whether its bytes may be kept: not those that name or show people."""
     judged: list[tuple[Device, Signal, Judgement]] = field(default_factory=list)
 
     @property
@@ -109,6 +111,10 @@ class _Letter:
         if self.stranger is not None:
             return self.stranger, ""
         return self.signals[0].publisher, self.signals[0].child or ""
+
+    def to_keep(self) -> RawMessage:
+        """The message as it may be kept."""
+        return self.message if self.keep else replace(self.message, payload=b"")
 
     def outcome(self) -> Outcome:
         publisher = self.signals[0].publisher if self.signals else None
@@ -232,7 +238,7 @@ def _decode(conn: Connection[Any], letters: Sequence[_Letter]) -> None:
         try:
             decoded = decode(letter.message, protocols.get)
         except UndecodableMessage as error:
-            letter.status, letter.reason = Status.REJECTED, str(error)
+            letter.status, letter.reason, letter.keep = Status.REJECTED, str(error), error.keep
             letter.stated_id = _stated_id(letter.message)
         except Exception as error:  # a fault in one decoder must not stop a city's intake; the bytes are kept
             log.exception("decoder_failed", topic=letter.message.topic)
@@ -240,6 +246,7 @@ def _decode(conn: Connection[Any], letters: Sequence[_Letter]) -> None:
             letter.stated_id = _stated_id(letter.message)
         else:
             letter.protocol, letter.signals, letter.reason = decoded.protocol, decoded.signals, decoded.note
+            letter.keep = decoded.keep
             if decoded.stranger is not None:
                 letter.status, letter.stranger = Status.UNKNOWN_DEVICE, decoded.stranger
 
@@ -268,8 +275,8 @@ def _find_devices(conn: Connection[Any], signals: Sequence[Signal]) -> dict[Spea
 
 
 def _device(
-    internal_id: int, device_id: str, status: str, test_until: datetime | None, zone: str, site_id: int | None,
-    organisation_id: int | None, county: str | None, township: str | None, village: str | None,
+    internal_id: int, device_id: str, status: str, test_until: datetime | None, moved_at: datetime | None, zone: str,
+    site_id: int | None, organisation_id: int | None, county: str | None, township: str | None, village: str | None,
     grid_cell: str | None, armed_schedule: list[dict[str, Any]] | None, armed_override: bool | None,
 ) -> Device:  # fmt: skip
     return Device(
@@ -277,6 +284,7 @@ def _device(
         device_id=device_id,
         status=DeviceStatus(status),
         test_until=test_until,
+        moved_at=moved_at,
         zone=zone,
         site_id=site_id,
         organisation_id=organisation_id,
@@ -337,7 +345,14 @@ def _place_and_classify(
             if signal.position is not None:
                 device = _at(device, places[signal.position])
             meaning = classify_event(signal.event)
-            judgement = classify(signal, meaning, device, received_at, retained=letter.message.retained)
+            judgement = classify(
+                signal,
+                meaning,
+                device,
+                received_at,
+                retained=letter.message.retained,
+                waiting_since=letter.message.waiting_since,
+            )
             letter.judged.append((device, signal, judgement))
             letter.status = Status.STORED
 
@@ -397,7 +412,7 @@ def _judge(
         ]
         stored.append(
             staging.Stored(
-                letter.message, letter.status.value, letter.reason or None, _without_idle_restores(rows)
+                letter.to_keep(), letter.status.value, letter.reason or None, _without_idle_restores(rows)
             )
         )
     return work, stored

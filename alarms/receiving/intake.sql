@@ -20,12 +20,12 @@ SELECT device_id, protocol FROM devices WHERE device_id = ANY (%(publishers)s) A
 
 -- name: devices
 -- The speakers of a batch: publishers that speak for themselves, and what speaks through gateways.
-SELECT d.device_id AS publisher, NULL AS child, d.id, d.device_id, d.status, d.test_until, d.zone, d.site_id,
+SELECT d.device_id AS publisher, NULL AS child, d.id, d.device_id, d.status, d.test_until, d.moved_at, d.zone, d.site_id,
        d.organisation_id, d.county, d.township, d.village, d.grid_cell, s.armed_schedule, s.armed_override
   FROM devices d LEFT JOIN sites s ON s.id = d.site_id
  WHERE d.device_id = ANY (ARRAY(SELECT json_array_elements_text(%(alone)s::json)))
 UNION ALL
-SELECT g.device_id, d.external_id, d.id, d.device_id, d.status, d.test_until, d.zone, d.site_id,
+SELECT g.device_id, d.external_id, d.id, d.device_id, d.status, d.test_until, d.moved_at, d.zone, d.site_id,
        d.organisation_id, d.county, d.township, d.village, d.grid_cell, s.armed_schedule, s.armed_override
   FROM json_to_recordset(%(through)s::json) AS k (gateway text, child text)
   JOIN devices g ON g.device_id = k.gateway

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -42,6 +42,10 @@ NO_ROOM_S = 10.0
 """How long reading may pause at a time: well below the keep-alive."""
 READ_S = 0.1
 """How long reading may go on at a time."""
+CAUGHT_UP_S = 5.0
+"""So long after we were away or behind for the last time, what comes has not waited at the broker."""
+UNNOTICED = timedelta(seconds=2 * KEEP_ALIVE_S)
+"""How long a connection may be dead before that is noticed (MQTT 5.0, 3.1.2.10)."""
 
 log = structlog.get_logger(__name__)
 
@@ -90,16 +94,22 @@ class Receiver:
         batch_size: int = 500,
         receive_maximum: int = 2000,
         client_id: str = CLIENT_ID,
+        away_since: datetime | None = None,
         on_batch: Callable[[Sequence[Outcome], float], None] | None = None,
     ) -> None:
         """A lane for each of the ``stores``, which it closes.
 
-        ``on_batch`` is told each batch's outcomes and how long it took, in seconds.
+        ``away_since``: when a receiver was last connected before this one, if that is known: what the broker has kept
+        since then may have happened at any time between. ``on_batch`` is told each batch's outcomes and how long it
+        took, in seconds.
         """
         self._broker = broker
         self._receive_maximum = receive_maximum
         self._client_id = client_id
         self._on_batch = on_batch
+        self._away_since = away_since
+        self._behind_since: datetime | None = None
+        self._behind_until = 0.0
         self._connection = 0
         self._stopped = threading.Event()
         self._fault: BaseException | None = None
@@ -185,6 +195,10 @@ class Receiver:
             log.error("broker_refuses", why=str(code), host=self._broker.host, port=self._broker.port)
             return
         self._connection += 1
+        if self._away_since is not None:
+            self._behind_since = min(self._away_since, self._behind_since or self._away_since)
+            self._behind_until = time.monotonic() + CAUGHT_UP_S
+            self._away_since = None
         log.info("broker_connected", session_present=flags.session_present)
         options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
         client.subscribe([(topic, options) for topic in TOPICS])
@@ -199,15 +213,18 @@ class Receiver:
     def _on_disconnect(
         self, _: mqtt.Client, __: object, ___: mqtt.DisconnectFlags, code: ReasonCode, ____: Properties | None
     ) -> None:
+        self._away_since = self._away_since or datetime.now(UTC) - UNNOTICED
         if not self._stopped.is_set():
             log.warning("broker_lost", why=str(code))
 
     def _on_message(self, _: mqtt.Client, __: object, message: mqtt.MQTTMessage) -> None:
+        now = datetime.now(UTC)
         raw = RawMessage(
             source="mqtt",
             topic=message.topic,
             payload=bytes(message.payload),
-            received_at=datetime.now(UTC),
+            received_at=now,
+            waiting_since=self._may_have_waited_since(now),
             retained=message.retain,
             redelivered=message.dup,
             session=self._client_id,
@@ -217,6 +234,16 @@ class Receiver:
         self._wait_for_room()
         self._order.append(received)
         self._lanes[hash(_publisher(raw.topic)) % len(self._lanes)].put(received)
+
+    def _may_have_waited_since(self, now: datetime) -> datetime | None:
+        """The broker does not say when it got a message. It holds them back while we are away, and while it has as many
+        unacknowledged as it may: since then, each may have come at any time."""
+        if len(self._order) >= self._receive_maximum // 2:
+            self._behind_since = self._behind_since or now
+            self._behind_until = time.monotonic() + CAUGHT_UP_S
+        elif self._behind_since is not None and time.monotonic() >= self._behind_until:
+            self._behind_since = None
+        return self._behind_since
 
     def _wait_for_room(self) -> None:
         if len(self._order) < self._receive_maximum:

@@ -52,12 +52,14 @@ def register(conn: Connection[Any], new: NewDevice, actor: Actor, now: datetime)
     _check_name(new.device_id)
     _require_site(conn, new.site_id)
     require_organisation(conn, new.organisation_id)
+    through: str | None = None
     if new.gateway_id is not None:
         gateway = _lock(conn, new.gateway_id)
         if gateway["status"] == DeviceStatus.RETIRED:
             raise ConflictError(f"the gateway {gateway['device_id']} is retired")
         if gateway["gateway_id"] is not None:
             raise ConflictError(f"{gateway['device_id']} speaks through a gateway itself and cannot be one")
+        through = gateway["device_id"]
     values = {
         "device_id": new.device_id,
         "kind": new.kind,
@@ -70,6 +72,8 @@ def register(conn: Connection[Any], new: NewDevice, actor: Actor, now: datetime)
         "external_id": new.external_id,
     }
     number = _write(conn, "insert", values | new.placing.values())
+    heard_as = {"publisher": through or new.device_id, "child": new.external_id or ""}
+    conn.execute(SQL["forget_unknown"], heard_as)
     _remember(conn, number, actor, now, "registered", after=_state(conn, number))
     audit.write(conn, actor, "device.register", f"device/{new.device_id}")
     _tell(conn, number, now)
@@ -117,7 +121,7 @@ def move(
         raise ConflictError(f"{before['device_id']} is retired and stands nowhere any more")
     _require_site(conn, site_id)
     was = _state(conn, number)
-    values = {"id": number, "device_id": before["device_id"], "site_id": site_id}
+    values = {"id": number, "device_id": before["device_id"], "site_id": site_id, "now": now}
     _write(conn, "move", values | placing.values())
     _remember(conn, number, actor, now, "moved", reason=reason, before=was, after=_state(conn, number))
     audit.write(conn, actor, "device.move", f"device/{before['device_id']}", reason=reason)
@@ -276,7 +280,7 @@ def adopt(
         placing=new.placing,
     )
     number = register(conn, adopted, actor, now)
-    conn.execute(SQL["forget_unknown"], {"publisher": publisher, "child": child})
+    conn.execute(SQL["forget_unknown"], {"publisher": publisher, "child": child})  # also under another name
     return number
 
 

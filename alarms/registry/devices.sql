@@ -73,7 +73,7 @@ RETURNING id;
 
 -- name: move
 UPDATE devices d
-   SET site_id = s.id, position = p.point, source_crs = %(source_crs)s,
+   SET site_id = s.id, position = p.point, source_crs = %(source_crs)s, moved_at = %(now)s,
        grid_cell_id = CASE WHEN p.as_site THEN s.grid_cell_id ELSE l.grid_cell_id END,
        grid_cell = CASE WHEN p.as_site THEN s.grid_cell ELSE l.grid_cell END,
        county = CASE WHEN p.as_site THEN s.county ELSE l.county END,
@@ -177,6 +177,14 @@ SELECT protocol FROM unknown_devices WHERE publisher = %(publisher)s AND child =
 
 -- name: forget_unknown
 DELETE FROM unknown_devices WHERE publisher = %(publisher)s AND child = %(child)s;
+
+-- name: forget_old_unknown
+-- Whoever was silent since then, and whoever was registered after it spoke last: by a file, or beside adoption.
+DELETE FROM unknown_devices u
+ WHERE u.last_seen < %s
+    OR u.child = '' AND EXISTS (SELECT FROM devices d WHERE d.device_id = u.publisher AND d.created_at > u.last_seen)
+    OR EXISTS (SELECT FROM devices g JOIN devices d ON d.gateway_id = g.id
+                WHERE g.device_id = u.publisher AND d.external_id = u.child AND d.created_at > u.last_seen);
 
 -- name: messages
 -- Messages as received that were not stored as signals, newest first; the payload as text where it is text.

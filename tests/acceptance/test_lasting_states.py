@@ -53,6 +53,12 @@ class Gateway:
         )
         self._owner.commit()
 
+    def moves(self) -> None:
+        """The door's device hangs at another house now."""
+        elsewhere = World(self._owner).site("No. 9")
+        self._owner.execute("UPDATE devices SET site_id = %s WHERE device_id = 'door-1'", [elsewhere])
+        self._owner.commit()
+
     def wang_closes(self, minutes: float = 1) -> None:
         """All that is open is closed as false."""
         self.now += timedelta(minutes=minutes)
@@ -226,3 +232,16 @@ def test_motion_is_news_each_time(
     story.wang_closes()
     story.says(occupancy=True)
     assert story.open_alarms == [("burglary", 1)]
+
+
+def test_a_door_that_stands_open_at_another_house_is_news_there(
+    owner_conn: psycopg.Connection, intake_conn: psycopg.Connection, api_conn: psycopg.Connection
+) -> None:
+    home = Gateway(owner_conn, intake_conn, api_conn)
+    home.says(contact=False)
+    home.wang_closes()
+    home.says(contact=False)
+    assert home.open_alarms == [], "it is no news at home"
+    home.moves()
+    home.says(contact=False)
+    assert home.open_alarms == [("burglary", 1)]

@@ -93,6 +93,7 @@ def test_moving_tells_those_who_see_it_no_more(city: httpx.Client, here: httpx.C
     path = f"/api/v1/devices/{device['id']}"
     assert here.get(path).status_code == 200
     moved = city.post(f"{path}/move", json=WHY | {"position": OTHER_INSIDE}).json()
+    assert seen.rows("SELECT moved_at > created_at AS later FROM devices") == [{"later": True}]
     assert (moved["village"], moved["version"]) == (OTHER_VILLAGE, 2)
     assert here.get(path).status_code == 404
     change = seen.changes[-1]
@@ -305,6 +306,21 @@ def test_an_unknown_child_is_shown_adopted_and_its_next_message_rings(
     problem(city.post("/api/v1/unknown-devices/adopt", json=body | {"device_id": "k-2"}), 404, "not-found")
     assert intake.accept(message) == ["stored"]
     assert [one["device_id"] for one in seen.alarms] == [adopted["id"]]
+
+
+def test_who_is_registered_by_hand_is_no_longer_unknown(
+    city: httpx.Client, intake_conn: psycopg.Connection
+) -> None:
+    gateway = registered(city, "gw-1", kind="gateway", protocol="zigbee2mqtt", position=INSIDE)
+    assert (
+        Intake(intake_conn).accept(
+            told("gw/gw-1/zigbee2mqtt/kitchen", b'{"occupancy": true}'), says("pir-9", "130")
+        )
+        == ["unknown_device"] * 2
+    )
+    registered(city, "kitchen-1", gateway_id=gateway["id"], external_id="kitchen", position=INSIDE)
+    registered(city, "pir-9", position=INSIDE)
+    assert city.get("/api/v1/unknown-devices").json()["items"] == []
 
 
 def test_pages_of_unknown_devices_and_messages_miss_nothing(

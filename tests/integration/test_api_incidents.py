@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from tests.integration.serving import Served, problem
-from tests.stories import OTHER_VILLAGE, VILLAGE, Seen, World
+from tests.stories import OTHER_VILLAGE, VILLAGE, Intake, Seen, World, says
 
 INSIDE, OTHER_INSIDE = [111.105, 34.705], [111.305, 34.705]
 TOWNSHIP, COUNTY = VILLAGE[:9] + "000", VILLAGE[:6] + "000000"
@@ -141,3 +141,18 @@ def test_a_mask_never_leaves_a_number_to_guess(
     owner_conn: psycopg.Connection, phone: str, masked: str
 ) -> None:
     assert owner_conn.execute("SELECT mask_phone(%s)", [phone]).fetchone() == (masked,)
+
+
+def test_a_sensor_that_restores_itself_all_night_does_not_drown_what_people_wrote(
+    desk: httpx.Client, given: World, seen: Seen, intake_conn: psycopg.Connection
+) -> None:
+    given.device("pir-1", site=given.site(village=VILLAGE))
+    given.device("pir-2", site=given.site(village=VILLAGE))
+    intake = Intake(intake_conn)
+    flaps = [says("pir-1", "130", qualifier=word) for _ in range(20) for word in ("new", "restore")]
+    intake.accept(*flaps, says("pir-2", "130"), says("pir-2", "130", qualifier="restore"))
+    [incident, _] = seen.incidents
+    path = f"{INCIDENTS}/{incident['id']}"
+    assert desk.post(f"{path}/notes", json={"text": "the owner does not answer"}).status_code == 200
+    assert [entry["kind"] for entry in desk.get(path).json()["entries"]] == ["alarm", "restored", "note"]
+    assert seen.timeline.count("restored") == 21, "all of them are kept"

@@ -122,11 +122,24 @@ def test_the_commands_as_an_operator_types_them(
     assert "1 added" in done.output
     assert 'row 3, kind "castle"' in done.output
     assert "castle" in refused.read_text(encoding="utf-8-sig")
+    file.write_text("device_id,kind\nd-1,camera\n")
+    loaded = run.invoke(load_app, ["devices", str(file)])
+    assert (
+        "1 devices that speak for themselves cannot log in yet: `lianfang device passwords" in loaded.output
+    )
     assert run.invoke(load_app, ["sites", str(tmp_path / "none.csv")]).exit_code == 1
     assert run.invoke(load_app, ["sites", str(file), "--column", "kind"]).exit_code == 2
     drawn = run.invoke(grids_app, ["draw", "--division", "411202001", "--sites-per-cell", "100"])
     assert drawn.exit_code == 0, drawn.output
     assert "1 villages have no boundary" in drawn.output
+    lines = ground.execute(
+        "SELECT action, object, details ->> 'added' FROM audit_log ORDER BY seq"
+    ).fetchall()
+    assert lines == [
+        ("load.sites", "file/sites.csv", "1"),
+        ("load.devices", "file/sites.csv", "1"),
+        ("grids.draw", "division/411202001000", None),
+    ], "what loaded nothing leaves no line"
     assert len(_codes(ground)) == 6
     assert run.invoke(grids_app, ["draw", "--division", "4a"]).exit_code == 2
     assert run.invoke(grids_app, ["draw", "--division", "411299"]).exit_code == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import psycopg
@@ -83,3 +84,32 @@ def test_the_heart_goes_on_after_the_databases_disk_was_full(
     finally:
         heart.stop()
         thread.join()
+
+
+def test_the_heart_remembers_when_the_broker_was_last_there(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next intake must know since when the broker has kept what it hands over."""
+    monkeypatch.setattr(intake, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(intake, "LOOK_S", 0.05)
+    began = datetime.now(UTC)
+    heart, receiver = intake._Heart(settings), Connected()
+    thread = threading.Thread(target=heart.beat, args=(cast("Receiver", receiver),))
+    with connect(settings, "intake", autocommit=True) as conn:
+        assert heartbeat.last_connected(conn) is None
+        thread.start()
+        try:
+            wait_until(lambda: heartbeat.read(conn), 10, "the first beat")
+            receiver.connected = False
+            wait_until(lambda: (beat := heartbeat.read(conn)) and not beat.connected, 10, "that it is lost")
+            last = heartbeat.last_connected(conn)
+            told = conn.execute("SELECT at FROM heartbeats").fetchone()
+            wait_until(
+                lambda: conn.execute("SELECT at FROM heartbeats").fetchone() != told, 10, "the next beat"
+            )
+            assert heartbeat.last_connected(conn) == last, "it beats on, without the broker"
+        finally:
+            heart.stop()
+            thread.join()
+    assert last is not None
+    assert began <= last <= datetime.now(UTC)

@@ -88,6 +88,45 @@ def test_a_restore_ends_no_alarm_and_a_new_one_makes_it_active_again(
     assert [i["active_alarm_count"] for i in seen.incidents] == [1]
 
 
+def test_a_device_that_was_moved_rings_where_it_stands_now(given: World, intake: Intake, seen: Seen) -> None:
+    """Nobody is sent to the site where it stood when it rang last, and its case there stays for who has it."""
+    barn, shop = given.site("barn"), given.site("shop", village=OTHER_VILLAGE)
+    pir = given.device("pir-1", site=barn)
+    intake.accept(says("pir-1", "130"))
+    given.conn.execute(
+        "UPDATE devices SET site_id = %s, village = %s WHERE id = %s", [shop, OTHER_VILLAGE, pir]
+    )
+    given.conn.commit()
+    intake.accept(says("pir-1", "130", at=NIGHT + 60 * MINUTE))
+    old, new = seen.alarms
+    assert (old["closed_at"], old["active"]) == (NIGHT + 60 * MINUTE, False)
+    assert (new["site_id"], new["village"], new["occurrence_count"]) == (shop, OTHER_VILLAGE, 1)
+    assert [(i["site_id"], i["state"], i["active_alarm_count"]) for i in seen.incidents] == [
+        (barn, "new", 0),
+        (shop, "new", 1),
+    ]
+    assert seen.timeline == ["alarm", "moved", "alarm"]
+    assert [s["alarm_id"] for s in seen.signals] == [old["id"], new["id"]]
+    assert seen.feed_equals_a_snapshot()
+
+
+def test_a_device_without_a_site_that_was_moved_rings_where_it_stands_now(
+    given: World, intake: Intake, seen: Seen
+) -> None:
+    """Its old village's desk has the old case; the new one must see the new alarm."""
+    pir = given.device("pir-1")
+    intake.accept(says("pir-1", "130"))
+    given.conn.execute(
+        "UPDATE devices SET village = %s, moved_at = %s WHERE id = %s", [OTHER_VILLAGE, NIGHT + MINUTE, pir]
+    )
+    given.conn.commit()
+    intake.accept(says("pir-1", "130", at=NIGHT + 2 * MINUTE), says("pir-1", "130", at=NIGHT + 3 * MINUTE))
+    assert [(a["village"], a["occurrence_count"], a["closed_at"] is None) for a in seen.alarms] == [
+        (VILLAGE, 1, False),
+        (OTHER_VILLAGE, 2, True),
+    ]
+
+
 def test_a_restore_of_nothing_is_kept_and_rings_nobody(given: World, intake: Intake, seen: Seen) -> None:
     given.device("pir-1")
     assert intake.accept(says("pir-1", "130", qualifier="restore")) == ["stored"]

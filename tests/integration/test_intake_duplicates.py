@@ -201,3 +201,11 @@ def test_a_batch_whose_commit_was_not_confirmed_is_stored_once(
     assert not CommitReplyLost.breaks, "the connection did break"
     assert statuses == ["duplicate"] * 3
     assert [a["occurrence_count"] for a in seen.alarms] == [3]
+
+
+def test_an_empty_id_is_none(intake: Intake, seen: Seen) -> None:
+    """Firmware that fills the field with nothing would be heard once a week."""
+    assert intake.accept(*[says("pir-1", "130", id="")] * 2) == ["stored", "stored"]
+    [outcome] = intake.outcomes(says("pir-1", "130", id="", at=NIGHT + MINUTE))
+    assert (outcome.status.value, outcome.message_id) == ("stored", None)
+    assert [a["occurrence_count"] for a in seen.alarms] == [3]

@@ -91,6 +91,30 @@ def test_every_sweep_runs_on_an_empty_installation(
     assert jobs.sweep_once(owner_conn, sweep, settings) >= 0
 
 
+def test_unknown_devices_are_forgotten_with_their_messages_or_once_they_are_known(
+    owner_conn: psycopg.Connection, settings: Settings
+) -> None:
+    """Anybody may speak on the enrolment login, under as many names as he likes: the list must not grow for ever."""
+    world = World(owner_conn)
+    gateway = world.device("gw-1", kind="gateway", protocol="zigbee2mqtt")
+    for publisher, child, days in (("old", "", 31), ("new", "", 29), ("gw-1", "kitchen", 1), ("gw-1", "hall", 1),
+                                   ("pir-1", "", 1), ("pir-2", "", 1)):  # fmt: skip
+        owner_conn.execute(
+            "INSERT INTO unknown_devices VALUES (%s, %s, 'zigbee2mqtt', %s, %s, 1, 't')",
+            [publisher, child, NOW - timedelta(days=40), NOW - timedelta(days=days)],
+        )
+    world.device("kitchen-1", gateway=gateway, external_id="kitchen")
+    world.device("pir-1")
+    world.device("pir-2")
+    owner_conn.execute(
+        "UPDATE devices SET created_at = CASE device_id WHEN 'pir-2' THEN %s::timestamptz ELSE %s END",
+        [NOW - timedelta(days=2), NOW],
+    )
+    assert jobs.forget_unknown(owner_conn, settings, NOW) == 3
+    left = owner_conn.execute("SELECT publisher, child FROM unknown_devices ORDER BY 1, 2").fetchall()
+    assert left == [("gw-1", "hall"), ("new", ""), ("pir-2", "")], "pir-2 still speaks with the wrong login"
+
+
 def test_callers_are_forgotten_when_their_incident_has_long_been_closed(
     owner_conn: psycopg.Connection, settings: Settings
 ) -> None:

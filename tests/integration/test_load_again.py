@@ -47,6 +47,21 @@ def test_a_device_keeps_what_the_file_has_no_column_for(
     assert (done.changed, done.same, done.refused) == (1, 1, [])
     assert rows(ground, query) == before
     assert rows(ground, "SELECT zone FROM devices ORDER BY device_id") == [("",), ("8",)]
+    assert rows(ground, "SELECT device_id FROM devices WHERE moved_at IS NOT NULL") == []
+
+
+def test_a_device_that_a_file_puts_elsewhere_was_moved(
+    ground: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    """Else what it says there would be a repeat of what it said where it stood before."""
+    _load(ground, "sites", tmp_path, SITES)
+    _load(
+        ground, "devices", tmp_path, "device_id,kind,lon,lat\na,camera,111.15,34.75\nb,camera,111.15,34.75\n"
+    )
+    _load(
+        ground, "devices", tmp_path, "device_id,kind,lon,lat\na,camera,111.15,34.75\nb,camera,111.16,34.75\n"
+    )
+    assert rows(ground, "SELECT device_id FROM devices WHERE moved_at IS NOT NULL") == [("b",)]
 
 
 def test_a_cell_that_is_there_and_empty_empties(ground: psycopg.Connection[Any], tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from multiprocessing import active_children
 from typing import Any
@@ -20,7 +22,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from alarms.model import RawMessage
 from alarms.receiving import mqtt as receiving
+from alarms.receiving.intake import Outcome
 from alarms.receiving.storing import Here
 from alarms.receiving.worker import Worker, WorkerEndedError
 from api.database.pool import connect
@@ -115,6 +119,64 @@ def test_what_is_said_while_the_intake_is_away_waits_at_the_broker(
     with receiving_from(fresh_broker, database):
         until(lambda: seen.count("signals") == 50, "not all came")
     assert [a["occurrence_count"] for a in seen.alarms] == [10] * 5
+
+
+def test_what_waited_at_the_broker_says_since_when_it_may_have_and_what_follows_does_not(
+    fresh_broker: Broker, database: Connect, devices: Talker, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what a sensor without a clock said in the night is judged by the hour at which the intake came back."""
+    monkeypatch.setattr(receiving, "CAUGHT_UP_S", 600.0)
+    taken: list[RawMessage] = []
+
+    class Noting(Here):
+        def store(self, messages: Sequence[RawMessage]) -> list[Outcome] | None:
+            taken.extend(messages)
+            return super().store(messages)
+
+    began = datetime.now(UTC)
+    last_night = began - timedelta(hours=9)
+    with receiving_from(fresh_broker, database, Noting):
+        pass
+    say(devices, "pir-1")
+    with receiving_from(fresh_broker, database, Noting, away_since=last_night) as receiver:
+        until(lambda: len(taken) == 1, "it did not come")
+        receiver._behind_until = 0.0  # ten minutes later
+        say(devices, "pir-2")
+        until(lambda: len(taken) == 2, "it did not come")
+        line: Any = receiver._client.socket()
+        line.shutdown(socket.SHUT_RDWR)  # as if the network had gone
+        until(lambda: receiver._connection == 2, "it does not come back")
+        say(devices, "pir-3")
+        until(lambda: "pir-3" in taken[-1].topic, "it did not come")
+    first, second, third = (taken[n].waiting_since for n in (0, 1, -1))
+    assert (first, second) == (last_night, None)
+    assert third is not None
+    assert began - receiving.UNNOTICED <= third <= datetime.now(UTC) - receiving.UNNOTICED
+
+
+def test_while_more_waits_at_the_broker_than_it_may_hand_over_each_may_have_waited(
+    fresh_broker: Broker, database: Connect, devices: Talker, seen: Seen
+) -> None:
+    held = threading.Event()
+    taken: list[RawMessage] = []
+
+    class Held(Here):
+        def store(self, messages: Sequence[RawMessage]) -> list[Outcome] | None:
+            taken.extend(messages)
+            assert held.wait(30)
+            return super().store(messages)
+
+    before = datetime.now(UTC)
+    with receiving_from(fresh_broker, database, Held, receive_maximum=4):
+        for number in range(12):
+            say(devices, "pir-1", n=number)
+        until(lambda: taken, "none came")
+        held.set()
+        until(lambda: seen.count("signals") == 12, "not all came")
+    assert taken[0].waiting_since is None
+    waited = [message.waiting_since for message in taken[4:]]
+    assert all(since is not None and since >= before for since in waited)
+    assert len(set(waited)) == 1
 
 
 def test_while_the_database_is_away_nothing_is_acknowledged_and_nothing_lost(

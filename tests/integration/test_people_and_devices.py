@@ -1,11 +1,15 @@
 """`lianfang user` and `lianfang device`: what they write, and what they refuse in plain words."""
 
+import csv
+from pathlib import Path
+
 import psycopg
 import pytest
 
 from alarms.registry.credentials import verify_password
-from api.devices import DeviceError, add_device, list_devices, parse_position
+from api.devices import DeviceError, add_device, list_devices, make_logins, parse_position, stands_in
 from api.users import UserError, add_user, disable_user, list_users
+from gis import coordinates
 
 VILLAGE = "411282100201"
 
@@ -76,7 +80,9 @@ def test_an_unknown_user_cannot_be_disabled(conn: psycopg.Connection) -> None:
 
 
 def test_a_device_is_placed_in_its_tiers_and_can_log_in(conn: psycopg.Connection) -> None:
-    password = add_device(conn, "ir-1", "infrared_sensor", name="院门", position=(110.85, 34.55))
+    password = add_device(
+        conn, "ir-1", "infrared_sensor", name="院门", position=parse_position("110.85,34.55")
+    )
     row = conn.execute("SELECT county, township, village, grid_cell, status FROM devices").fetchone()
     assert row == ("411282000000", "411282100000", VILLAGE, f"{VILLAGE}-001", "in_service")
     line = conn.execute("SELECT password_line FROM device_credentials WHERE device_id = 'ir-1'").fetchone()
@@ -90,7 +96,7 @@ def test_a_device_is_placed_in_its_tiers_and_can_log_in(conn: psycopg.Connection
 
 
 def test_a_device_outside_every_cell_has_no_place(conn: psycopg.Connection) -> None:
-    add_device(conn, "ir-2", "infrared_sensor", position=(100.0, 30.0))
+    add_device(conn, "ir-2", "infrared_sensor", position=parse_position("100,30"))
     assert conn.execute("SELECT county, township, village, grid_cell FROM devices").fetchone() == (None,) * 4
 
 
@@ -128,7 +134,45 @@ def test_a_device_twice_or_at_no_site_is_refused(conn: psycopg.Connection) -> No
     assert [one.device_id for one in list_devices(conn)] == ["ir-1"]
 
 
-@pytest.mark.parametrize("text", ["111.2", "x,y", "34.7,111.2", "181,1"])
+@pytest.mark.parametrize("text", ["111.2", "x,y", "34.7,111.2", "181,1", "nan,1", "0,0"])
 def test_a_wrong_position_is_refused(text: str) -> None:
     with pytest.raises(DeviceError, match=r"longitude|LON,LAT"):
         parse_position(text)
+
+
+def test_a_position_from_a_phones_map_is_half_a_kilometre_off_and_says_so(conn: psycopg.Connection) -> None:
+    one = parse_position("110.8557,34.5487", "GCJ-02")
+    assert one.source_crs == "GCJ-02"
+    assert float(coordinates.distance_m(one.lon, one.lat, 110.8557, 34.5487)) > 400
+    add_device(conn, "here", "siren", position=one)
+    add_device(conn, "nowhere", "siren", position=parse_position("100,30"))
+    assert (stands_in(conn, "here"), stands_in(conn, "nowhere")) == ("灵宝市 尹庄镇 孟村", None)
+
+
+def test_devices_of_a_file_get_logins_that_are_written_down_once(
+    conn: psycopg.Connection, tmp_path: Path
+) -> None:
+    """A thousand devices that were loaded could otherwise log in only after a thousand visits to a page."""
+    add_device(conn, "has-one", "infrared_sensor")
+    gateway = conn.execute(
+        "INSERT INTO devices (device_id, kind) VALUES ('hub', 'gateway'), ('pir', 'infrared_sensor') RETURNING id"
+    ).fetchone()
+    assert gateway is not None
+    conn.execute(
+        "INSERT INTO devices (device_id, kind, gateway_id, external_id, status) VALUES"
+        " ('child', 'camera', %(hub)s, 'c', 'in_service'), ('gone', 'camera', NULL, NULL, 'retired')",
+        {"hub": gateway[0]},
+    )
+    conn.commit()
+    file = tmp_path / "passwords.csv"
+    assert make_logins(conn, file) == 2
+    assert file.stat().st_mode & 0o777 == 0o600
+    head, *lines = csv.reader(file.read_text(encoding="utf-8").splitlines())
+    assert (head, [name for name, _ in lines]) == (["device_id", "password"], ["hub", "pir"])
+    kept: dict[str, str] = dict(
+        conn.execute("SELECT device_id, password_line FROM device_credentials").fetchall()
+    )
+    assert all(verify_password(password, kept[name]) for name, password in lines)
+    with pytest.raises(DeviceError, match=r"passwords.csv cannot be made: File exists"):
+        make_logins(conn, file)
+    assert make_logins(conn, tmp_path / "again.csv") == 0

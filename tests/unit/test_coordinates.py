@@ -74,6 +74,13 @@ def test_names_that_people_write() -> None:
         coordinates.crs_name("mars attacks")
 
 
+@pytest.mark.parametrize("name", ["EPSG:4610", "EPSG:2361", "EPSG:4555"])
+def test_a_datum_from_which_no_way_is_published_is_not_taken_for_wgs84(name: str) -> None:
+    """Xian 1980, its 3-degree zone 37, New Beijing: PROJ would hand the numbers on as they are."""
+    with pytest.raises(coordinates.CoordinateError, match=r"no published way .* CGCS2000"):
+        coordinates.crs_name(name)
+
+
 def test_a_gauss_kruger_position_comes_out_in_degrees() -> None:
     """CGCS2000 / 3-degree zone 37 (EPSG:4525), as survey offices of this city use it: there and back."""
     x, y = coordinates.from_wgs84(111.2, 34.78, "EPSG:4525")

@@ -200,3 +200,42 @@ def test_a_panic_button_pressed_again_rings_again_once_it_was_resolved() -> None
     docket.apply(device(), signal(), judgement(Category.PANIC), after(60))
     work, _ = docket.numbered([], [])
     assert [i.state for i in work.changed_incidents] == [IncidentState.NEW]
+
+
+def test_a_device_that_rings_at_another_site_leaves_its_alarm_behind() -> None:
+    docket = Docket([incident(site=1)], [alarm()], WINDOW)
+    moved = device(site=2)
+    assert docket.apply(moved, signal(qualifier=Qualifier.RESTORE), judgement(qualifier=Qualifier.RESTORE),
+                        after(30)) == 1  # fmt: skip
+    assert docket.apply(moved, replace(signal(), lasting=True), judgement(), after(60)) not in (1, None)
+    docket.apply(moved, signal(), judgement(), after(61))
+    work, _ = docket.numbered([7], [8])
+    [old], [new] = work.changed_alarms, work.new_alarms
+    assert (old.closed_at, old.active, old.occurrence_count) == (after(60), False, 1)
+    assert (new.incident_id, new.occurrence_count) == (7, 2)
+    assert [(i.site_id, i.alarm_count) for i in work.new_incidents] == [(2, 1)]
+    assert [(i.id, i.state, i.active_alarm_count) for i in work.changed_incidents] == [
+        (1, IncidentState.NEW, 0)
+    ], "somebody must have seen it"
+    assert [(e.incident_id, e.kind) for e in work.entries] == [(1, "restored"), (1, "moved"), (7, "alarm")]
+
+
+def test_a_device_without_a_site_that_was_moved_leaves_its_alarm_behind_once() -> None:
+    docket = Docket([incident(site=None)], [alarm()], WINDOW)
+    moved = device(site=None, moved_at=after(30))
+    for seconds in (60, 61):
+        docket.apply(moved, signal(), judgement(), after(seconds))
+    work, _ = docket.numbered([7], [8])
+    assert [(a.id, a.closed_at) for a in work.changed_alarms] == [(1, after(60))]
+    assert [(a.incident_id, a.occurrence_count) for a in work.new_alarms] == [(7, 2)]
+
+
+def test_a_device_that_gets_another_place_at_its_site_repeats_its_alarm() -> None:
+    docket = Docket([incident(site=1)], [alarm()], WINDOW)
+    assert docket.apply(device(site=1, moved_at=after(30)), signal(), judgement(), after(60)) == 1
+
+
+def test_a_move_by_a_clock_that_is_ahead_parts_no_alarms_until_then() -> None:
+    docket = Docket([incident(site=None)], [alarm()], WINDOW)
+    moved = device(site=None, moved_at=after(300))
+    assert [docket.apply(moved, signal(), judgement(), after(seconds)) for seconds in (10, 20)] == [1, 1]

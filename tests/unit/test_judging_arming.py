@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alarms.judging.arming import is_armed, parse_schedule
+from alarms.judging.arming import is_armed, is_armed_within, parse_schedule
 from alarms.model import ArmedInterval
 from tests.values import NIGHTS, NOON, ZONE
 
@@ -41,6 +41,22 @@ def test_an_interval_is_what_lies_between_its_begin_and_its_end(
 @given(schedule=st.lists(intervals, max_size=4), moment=moments)
 def test_several_intervals_are_their_union(schedule: list[ArmedInterval], moment: datetime) -> None:
     assert is_armed(schedule, None, moment) == any(is_armed((one,), None, moment) for one in schedule)
+
+
+@given(schedule=st.lists(intervals, max_size=2), moment=moments, minutes=st.integers(0, 3 * 24 * 60))
+def test_within_is_at_any_moment_between(
+    schedule: list[ArmedInterval], moment: datetime, minutes: int
+) -> None:
+    """Minutes and the beginnings of intervals are all that there is: an interval that is met neither way is not met."""
+    whole = [
+        ArmedInterval(days=one.days, since=one.since.replace(second=0, microsecond=0),
+                      until=one.until.replace(second=0, microsecond=0))
+        for one in schedule
+    ]  # fmt: skip
+    until = moment.replace(second=0, microsecond=0)
+    since = until - timedelta(minutes=minutes)
+    walked = any(is_armed(whole, None, since + timedelta(minutes=n)) for n in range(minutes + 1))
+    assert is_armed_within(whole, None, since, until) == walked
 
 
 @given(schedule=st.none() | st.lists(intervals, max_size=2), moment=moments, word=st.booleans())

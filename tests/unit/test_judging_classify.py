@@ -100,6 +100,29 @@ def test_an_intrusion_is_judged_by_the_moment_when_it_happened(
     assert judged.verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("waiting_since", "occurred_at", "verdict"),
+    [
+        (AT_NOON - timedelta(hours=16), None, Verdict.ALARM),  # from 20:00 to noon: the night lies between
+        (AT_THREE, None, Verdict.ALARM),
+        (AT_NOON - timedelta(hours=3), None, Verdict.ACTIVITY),
+        (AT_NOON - timedelta(days=30), None, Verdict.ALARM),
+        (AT_THREE, AT_NOON - timedelta(minutes=1), Verdict.ACTIVITY),  # the device knows better
+        (AT_THREE, AT_NOON.replace(year=2020), Verdict.ALARM),  # and this one does not
+        (AT_NOON + timedelta(hours=1), None, Verdict.ACTIVITY),  # our own clock was set back
+    ],
+)
+def test_what_waited_at_the_broker_is_judged_by_all_the_time_in_which_it_may_have_happened(
+    waiting_since: datetime, occurred_at: datetime | None, verdict: Verdict
+) -> None:
+    """The server is down over night: a burglary that a sensor without a clock told of must ring in the morning."""
+    judged = classify(
+        signal(occurred_at=occurred_at), meaning(Category.BURGLARY), device(schedule=NIGHTS), AT_NOON,
+        waiting_since=waiting_since.astimezone(UTC),
+    )  # fmt: skip
+    assert judged.verdict is verdict
+
+
 def test_some_intrusions_ring_whatever_the_hour() -> None:
     judged = classify(
         signal(), meaning(Category.BURGLARY, whatever_the_hour=True), device(schedule=NIGHTS), NOON

@@ -107,6 +107,10 @@ def test_deep_nesting_is_refused_and_breaks_nothing(protocol: str) -> None:
     for tail in TAILS[protocol]:
         check(protocol, f"gw/g/{tail}", b'{"a":' * 5000 + b"1" + b"}" * 5000, False)
         check(protocol, f"gw/g/{tail}", b'{"a\\"":' * 900 + b"1" + b"}" * 900, False)
+        for depth in (40, 600, 1000):
+            lists = b"[" * depth + b"]" * depth
+            check(protocol, f"gw/g/{tail}", b'{"event":"130","q":' + lists + b"}", False)
+            check(protocol, f"gw/g/{tail}", b'{"event":' + lists + b"}", False)
         check(protocol, f"gw/g/{tail}", b'{"event":"130","q\\"":1e400}', False)
         check(protocol, f"gw/g/{tail}", b'{"battery":' + b"9" * 5000 + b',"q\\"":1}', False)
 

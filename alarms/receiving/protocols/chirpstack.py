@@ -45,7 +45,7 @@ def decode(publisher: str, rest: list[str], message: RawMessage) -> Decoded:
         publisher=publisher,
         child=child_name(eui.lower()),
         message_id=deduplication
-        if isinstance(deduplication, str) and len(deduplication) <= _ID_LIMIT
+        if isinstance(deduplication, str) and 0 < len(deduplication) <= _ID_LIMIT
         else None,
         occurred_at=rfc3339_or_doubt(heard, "time", doubts) if isinstance(heard, str) else None,
         rssi_dbm=_rssi(body.get("rxInfo")),

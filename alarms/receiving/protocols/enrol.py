@@ -14,7 +14,7 @@ def decode_stranger(name: str, rest: list[str]) -> Decoded:
     if protocol is None:
         raise UndecodableMessage("a stranger's device of an unknown kind; register it by hand to hear it")
     note = f"a stranger's device that seems to speak {protocol}; register it to hear it"
-    return Decoded(protocol=protocol, signals=(), note=note, stranger=name)
+    return Decoded(protocol=protocol, signals=(), note=note, stranger=name, keep=protocol != "frigate")
 
 
 def recognise(rest: list[str]) -> str | None:

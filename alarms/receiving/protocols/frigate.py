@@ -2,7 +2,8 @@
 
 A camera that sees a person come gives a new event, and a restore when the person is gone. A second person who is still
 there says so with the next update, which is a state: no news while the alarm is active. We watch places, not people:
-names of faces, plates and sub-labels are never read; the messages that carry nothing else are ignored.
+names of faces, plates and sub-labels are never read; the messages that carry nothing else are ignored, and the bytes
+of both are not kept.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ _VEHICLES = frozenset({"car", "truck", "bus", "motorcycle", "bicycle", "boat", "
 _DANGERS = {"fire": "111", "smoke": "111"}
 """Labels of models trained for it."""
 _WATCHED_PEOPLE = frozenset({"tracked_object_update", "triggers"})
+_ABOUT_PEOPLE = ("sub_label", "recognized_license_plate", "description", "thumbnail")
+"""Fields of an event that name or show somebody once Frigate was taught to."""
 _ZONES_LIMIT = 8
 
 
@@ -34,7 +37,12 @@ def decode(publisher: str, rest: list[str], message: RawMessage) -> Decoded:
         case _ if not message.payload:
             return _nothing("a retained message was cleared")
         case ["events"]:
-            return _event(publisher, json_object(message.payload))
+            try:
+                return _event(publisher, json_object(message.payload))
+            except (
+                UndecodableMessage
+            ) as error:  # whoever looks at what was rejected must not find a name either
+                raise UndecodableMessage(str(error), keep=False) from error
         case ["reviews"]:
             return _nothing("a review groups events that came on their own")
         case [what] if what in _WATCHED_PEOPLE:
@@ -46,7 +54,8 @@ def decode(publisher: str, rest: list[str], message: RawMessage) -> Decoded:
 
 
 def _nothing(note: str) -> Decoded:
-    return Decoded(protocol=NAME, signals=(), note=note)
+    """Snapshots, faces, plates, speech: what of a Frigate reports nothing is about people, and is not kept either."""
+    return Decoded(protocol=NAME, signals=(), note=note, keep=False)
 
 
 def _available(publisher: str, word: str) -> Decoded:
@@ -77,7 +86,12 @@ def _event(publisher: str, body: dict[str, Any]) -> Decoded:
         details=_details(after, event_id, label),
     )
     signal = report.signal(code, Qualifier.RESTORE if kind == "end" else Qualifier.NEW)
-    return Decoded(protocol=NAME, signals=(replace(signal, lasting=kind != "new"),))
+    keep = not any(_names_people(body.get(state)) for state in ("before", "after"))
+    return Decoded(protocol=NAME, signals=(replace(signal, lasting=kind != "new"),), keep=keep)
+
+
+def _names_people(state: object) -> bool:
+    return isinstance(state, dict) and any(state.get(name) for name in _ABOUT_PEOPLE)
 
 
 def _seen_at(after: dict[str, Any]) -> object:

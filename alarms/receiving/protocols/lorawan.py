@@ -35,23 +35,29 @@ FIELDS: dict[str, Condition] = {
 """Field names, lower case, nested ones joined by a dot."""
 
 _ACTIVE = frozenset({"open", "opened", "trigger", "triggered", "leak", "alarm", "detected", "on", "true", "yes",
-                     "occupied", "motion", "uninstalled", "removed", "tampered", "low", "smoke", "1"})  # fmt: skip
+                     "occupied", "motion", "uninstalled", "removed", "tampered", "low", "smoke", "wet",
+                     "1"})  # fmt: skip
 _INACTIVE = frozenset({"close", "closed", "normal", "idle", "no leak", "clear", "none", "off", "false", "no",
-                       "vacant", "installed", "ok", "0", ""})  # fmt: skip
+                       "vacant", "installed", "ok", "dry", "0", ""})  # fmt: skip
+_PUSHES = frozenset({"press", "button_event.status", "button_event_status", "button_status"})
+"""How a button was pushed, in a word: ``long``, ``press_long`` or ``long press``, and others like it."""
 _MEASUREMENTS = ("temperature", "humidity", "illuminance", "pressure", "co2", "air.temperature")
 _DEPTH = 4
+_UNKNOWN_LIMIT = 8
 
 
 def signals_of(report: Report, decoded: Mapping[str, Any]) -> tuple[tuple[Signal, ...], str]:
     """One signal per condition in a decoded payload, and a note of what was not understood.
 
     Battery and measurements alone give a sign of life. A word that is not known does not lose the other conditions;
-    it is refused when there are none.
+    it is refused when there are none. What is neither a number nor known is shown with the signal: whoever tests a
+    sensor must see that it said more than was understood.
     """
     doubt = ""
     details = dict(report.details)
     battery: float | None = None
     active: list[tuple[Condition, bool]] = []
+    unknown: dict[str, str | bool] = {}
     for name, value in _flat(decoded, "", 0):
         condition = FIELDS.get(name)
         if condition is not None and value is not None:
@@ -63,10 +69,17 @@ def signals_of(report: Report, decoded: Mapping[str, Any]) -> tuple[tuple[Signal
                 )
             else:
                 active.append((condition, state))
+        elif name in _PUSHES and isinstance(value, str):
+            if "long" in value.lower():  # as everywhere: a button that is held calls for help
+                active.append((conditions.PANIC, True))
         elif name == "battery":
             battery = percent(value)
         elif name in _MEASUREMENTS and isinstance(value, int | float) and not isinstance(value, bool):
             details[name] = value
+        elif isinstance(value, str | bool) and len(unknown) < _UNKNOWN_LIMIT:
+            unknown[name[:64]] = value[:64] if isinstance(value, str) else value
+    if unknown:
+        details["not_understood"] = unknown
     full = Report(
         publisher=report.publisher,
         child=report.child,
@@ -79,7 +92,8 @@ def signals_of(report: Report, decoded: Mapping[str, Any]) -> tuple[tuple[Signal
     if doubt and not active:
         raise UndecodableMessage(doubt)
     if not active:
-        return (full.alive(),), "measurements only"
+        more = f"; not understood: {', '.join(unknown)}" if unknown else ""
+        return (full.alive(),), f"measurements only{more}"
     by_zone: dict[Condition, bool] = {}
     for condition, state in active:  # two names for one thing: active if either says so
         by_zone[condition] = by_zone.get(condition, False) or state

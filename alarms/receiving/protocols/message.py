@@ -18,8 +18,10 @@ class UndecodableMessage(ValueError):  # noqa: N818  the name says what happened
     most a few characters of the payload: operators read it, and so do logs.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, keep: bool = True) -> None:
         super().__init__(_bounded(reason))
+        self.keep = keep
+        """As of what was decoded."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +34,8 @@ class Decoded:
     note: str = ""
     stranger: str | None = None
     """Of a message on the enrolment login: the name that its device gives itself."""
+    keep: bool = True
+    """False: its bytes name or show people, or hold a secret. What became of it is remembered, and they are not."""
 
 
 def read(protocol: str, signals: Sequence[Signal], doubts: Sequence[str]) -> Decoded:

@@ -17,6 +17,8 @@ from alarms.receiving.protocols.message import UndecodableMessage, excerpt
 
 PAYLOAD_LIMIT = 64 * 1024
 """Bytes that are read. The largest useful message is a few hundred; what is ignored anyway may be larger."""
+NESTING_LIMIT = 32
+"""Objects and lists within one another. Messages of devices have eight at most; a thousand end a Python program."""
 CHILD_LIMIT = 200
 """Characters of a child's external id."""
 
@@ -26,7 +28,8 @@ _LATEST = datetime(2999, 1, 1, tzinfo=UTC)
 
 
 def json_value(payload: bytes) -> Any:
-    """Parse JSON (RFC 8259): UTF-8, no NaN, no repeated names, no NUL in texts, at most PAYLOAD_LIMIT bytes."""
+    """Parse JSON (RFC 8259): UTF-8, no NaN, no repeated names, no NUL in texts, at most PAYLOAD_LIMIT bytes and
+    NESTING_LIMIT levels."""
     if len(payload) > PAYLOAD_LIMIT:
         _refuse_size(payload)
     try:
@@ -37,6 +40,8 @@ def json_value(payload: bytes) -> Any:
         raise UndecodableMessage(
             f"the payload is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         ) from error
+    if payload.count(b"[") + payload.count(b"{") > NESTING_LIMIT:
+        _refuse_nesting(value)
     if b"\\u0000" in payload:
         _refuse_nul(value)
     if payload.count(b'"') != 2 * _count_texts(value):
@@ -185,6 +190,20 @@ def _refuse_size(payload: bytes) -> NoReturn:
         f"the payload has {len(payload)} bytes, at most {PAYLOAD_LIMIT} are read; "
         "pictures and recordings travel another way"
     )
+
+
+def _refuse_nesting(value: object) -> None:
+    level = [value]
+    for _ in range(NESTING_LIMIT + 1):
+        level = [
+            item
+            for one in level
+            if isinstance(one, dict | list)
+            for item in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return
+    raise UndecodableMessage(f"the payload is nested more than {NESTING_LIMIT} levels deep")
 
 
 def _count_texts(value: object) -> int:

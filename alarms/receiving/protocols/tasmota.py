@@ -77,8 +77,9 @@ def _input(publisher: str, name: str, payload: bytes) -> Decoded:
     value = json_value(payload)
     title = name.capitalize()
     if isinstance(value, dict):
-        if "STATE" in value or "Action" in value:
-            value = {title: {"Action": value.get("Action", value.get("STATE"))}}
+        told = next((value[key] for key in ("Action", "ACTION", "STATE") if key in value), None)
+        if told is not None:  # ACTION and STATE: before version 9
+            value = {title: {"Action": told}}
         return _report(publisher, name, value)
     raise UndecodableMessage(f"{name}: an object such as {{{title}: {{Action: ON}}}} was expected")
 

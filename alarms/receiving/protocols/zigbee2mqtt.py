@@ -6,6 +6,7 @@ message (``cache_state``), so one message gives one signal per condition in it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -137,10 +138,11 @@ def _state(publisher: str, child: str, payload: bytes) -> Decoded:
         signals.append(report.condition(conditions.TEST, True))
     if action and _is_panic(action):
         signals.append(report.signal("120", Qualifier.NEW, zone="panic"))
+    keep = not state.get("action_code")  # a household's own number, typed into a keypad
     if signals or doubts:
-        return read(NAME, signals, doubts)
+        return replace(read(NAME, signals, doubts), keep=keep)
     note = f"action {excerpt(action)}: nothing to report" if action else "measurements only"
-    return Decoded(protocol=NAME, signals=(report.alive(),), note=note)
+    return Decoded(protocol=NAME, signals=(report.alive(),), note=note, keep=keep)
 
 
 def _is_panic(action: str) -> bool:

@@ -24,6 +24,7 @@ CREATE TABLE devices (
     status          text NOT NULL DEFAULT 'in_service' CHECK (status IN
                         ('registered', 'test', 'in_service', 'out_of_service', 'retired')),
     test_until      timestamptz,                                  -- test mode ends by itself
+    moved_at        timestamptz,                                  -- last given another site or place; NULL: never
     replaced_by     bigint REFERENCES devices (id),
     version         integer NOT NULL DEFAULT 1,
     created_at      timestamptz NOT NULL DEFAULT now(),

@@ -126,8 +126,9 @@ CREATE TABLE incident_entries (
     incident_id bigint NOT NULL REFERENCES incidents (id),
     at          timestamptz NOT NULL,
     user_id     bigint REFERENCES users (id),                     -- NULL: the system
-    kind        text NOT NULL CHECK (kind IN ('opened', 'alarm', 'restored', 'acknowledged', 'handed_over', 'dispatched',
-                                              'on_scene', 'resolved', 'closed', 'reopened', 'note', 'verified', 'called')),
+    kind        text NOT NULL CHECK (kind IN ('opened', 'alarm', 'restored', 'moved', 'acknowledged', 'handed_over',
+                                              'dispatched', 'on_scene', 'resolved', 'closed', 'reopened', 'note',
+                                              'verified', 'called')),
     text        text NOT NULL DEFAULT '',
     details     jsonb NOT NULL DEFAULT '{}'
 );

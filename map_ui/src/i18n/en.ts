@@ -372,6 +372,7 @@ export const en: Record<keyof typeof zh, string> = {
   'entry.opened': 'opened',
   'entry.alarm': 'another alarm',
   'entry.restored': 'restored',
+  'entry.moved': 'its device stands elsewhere now',
   'entry.acknowledged': 'acknowledged',
   'entry.handed_over': 'handed over',
   'entry.dispatched': 'dispatched',

@@ -364,6 +364,7 @@ export const zh = {
   'entry.opened': '警情发生',
   'entry.alarm': '新警报',
   'entry.restored': '警报恢复',
+  'entry.moved': '设备已移至别处',
   'entry.acknowledged': '接警',
   'entry.handed_over': '移交',
   'entry.dispatched': '派警',
