@@ -8,6 +8,7 @@ the back of the next receiver.
 from __future__ import annotations
 
 import ctypes
+import pickle
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -68,8 +69,8 @@ class Worker:
     def store(self, messages: Sequence[RawMessage]) -> list[Outcome] | None:
         """As ``Store.store``. Raises ``WorkerEndedError``."""
         try:
-            self._pipe.send([_values(message) for message in messages])
-            told: list[tuple[str, str | None, str | None, str]] | None = self._pipe.recv()
+            _send(self._pipe, [_values(message) for message in messages])
+            told: list[tuple[str, str | None, str | None, str]] | None = _receive(self._pipe)
         except (EOFError, OSError):
             self._process.join(CLOSE_S)
             raise WorkerEndedError(f"a worker ended with exit code {self._process.exitcode}") from None
@@ -91,6 +92,15 @@ class Worker:
         self._open_until_stopped.close()
 
 
+def _send(pipe: Pipe, document: object) -> None:
+    """As ``pipe.send``, which leaves a buffer behind, half freed, when the other end is gone."""
+    pipe.send_bytes(pickle.dumps(document))
+
+
+def _receive(pipe: Pipe) -> Any:
+    return pickle.loads(pipe.recv_bytes())  # noqa: S301 - from our own process
+
+
 def _work(
     pipe: Pipe, stopping: Pipe, connect: Connect, rules: Rules, prepare: Callable[[], None] | None
 ) -> None:
@@ -103,9 +113,9 @@ def _work(
     with Storing(connect, rules, stopping.poll) as storing:
         while True:
             try:
-                batch: list[tuple[Any, ...]] = pipe.recv()
+                batch: list[tuple[Any, ...]] = _receive(pipe)
             except EOFError:
                 return
             messages = [RawMessage(**dict(zip(_NAMES, values, strict=True))) for values in batch]
             outcomes = storing.store(messages)
-            pipe.send(None if outcomes is None else [_outcome(one) for one in outcomes])
+            _send(pipe, None if outcomes is None else [_outcome(one) for one in outcomes])
