@@ -95,7 +95,7 @@ export const installZh = {
   'install.device.external_missing': '请填网关给它的名称。',
   'install.device.external_taken': '这个网关已有同名设备。',
   'install.device.id': '设备编号',
-  'install.device.id_taken': '这个编号已被使用（包括已停用的设备）。编号不能重复使用，请换一个。',
+  'install.device.id_taken': '这个编号已被使用（包括已报废的设备）。编号不能重复使用，请换一个。',
   'install.device.id_wrong': '设备编号只能用字母、数字、下划线和连字符，最多64个。',
   'install.device.test_for': '测试时长',
   'install.device.minutes': '{n} 分钟',
