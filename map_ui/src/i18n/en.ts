@@ -286,8 +286,7 @@ export const en: Record<keyof typeof zh, string> = {
   'problem.too_many_rows':
     'Too many incidents, or lines of their timelines, for one file; nothing was cut off.',
   'problem.busy': 'Another file is being made. Try again in a moment.',
-  'problem.took_too_long':
-    'This took too long and was stopped. Ask for a shorter time or a smaller area.',
+  'problem.took_too_long': 'This took too long and was stopped. Ask for a shorter time or a smaller area.',
   'problem.wrong_state': 'Its state has changed, so this no longer fits.',
   'problem.changed_meanwhile': 'Somebody changed it just now. Look again, then retry.',
   'problem.signed_out': 'Your session has ended.',

@@ -219,7 +219,8 @@ export const zh = {
   'history.to_map': '警情地图',
   'history.to_history': '历史查询',
   'history.no_right': '没有查询历史的权限',
-  'history.no_right_text': '您的账号（{name}）没有查询历史警情的权限。请联系本单位管理员，由其授予侦查员权限。',
+  'history.no_right_text':
+    '您的账号（{name}）没有查询历史警情的权限。请联系本单位管理员，由其授予侦查员权限。',
   'history.ask': '查询条件',
   'history.purpose': '查询目的（必填）',
   'history.purpose_hint': '与您的姓名和查询条件一起记入审计日志。',
