@@ -41,7 +41,7 @@ export const installZh = {
   'install.paste.gcj02': 'GCJ-02（高德、腾讯等手机地图）',
   'install.paste.bd09': 'BD-09（百度地图）',
   'install.paste.wrong': '这不是坐标。请填经度和纬度两个数字，例如 111.195, 34.778。',
-  'install.paste.refused': '坐标不对：请填本市的经度和纬度（度），例如 111.195, 34.778。',
+  'install.paste.refused': '坐标不对：请填经度和纬度（度），经度在前，例如 111.195, 34.778。',
   'install.paste.find': '查看此处',
   'install.where.title': '这里是',
   'install.where.position': '坐标',
