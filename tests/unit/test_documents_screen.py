@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from alarms.history.words import DISPOSITIONS, ENTRIES, STATES, Language
+from alarms.receiving.protocols import conditions
 from gis.load_rows import DEVICE_KINDS, SITE_KINDS
+from video.model import STREAM_ZONE
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -73,3 +75,10 @@ def test_the_glossary_names_the_roles_as_the_screen_does() -> None:
         role = re.search(r"由其授予(\w+)权限", said[key])
         assert role, key
         assert role[1] in glossary
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_zone_that_a_decoder_names_has_a_word(language: Language) -> None:
+    said = catalogue(language)
+    named = {one.zone for one in vars(conditions).values() if isinstance(one, conditions.Condition)}
+    assert {f"zone.{zone}" for zone in named | {STREAM_ZONE}} <= set(said)
