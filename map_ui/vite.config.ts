@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 import { mockServer } from './dev/mock-server.ts';
 
 /** `npm run dev` talks to a running server (LIANFANG_URL), or to the mock when MOCK=1. */
-const upstream = process.env['LIANFANG_URL'] ?? 'http://127.0.0.1:8000';
+const upstream = process.env['LIANFANG_URL'] ?? 'http://127.0.0.1:8400';
 const mocked = process.env['MOCK'] === '1';
 
 export default defineConfig({

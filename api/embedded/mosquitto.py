@@ -19,7 +19,7 @@ from api.embedded.secrets import kept_secret
 
 INSTALL = "install it: apt-get install mosquitto, or let ./run do it"
 
-# Topics as docs/contracts.md has them. mosquitto checks reading at delivery, by the message's own topic, so a shared
+# The table of docs/protocols/README.md. mosquitto checks reading at delivery, by the message's own topic, so a shared
 # subscription ($share/...) needs no line of its own.
 ACCESS = """\
 # Written at every start by api/embedded/mosquitto.py.

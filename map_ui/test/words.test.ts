@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { en } from '../src/i18n/en.ts';
-import { locale, render } from '../src/i18n/i18n.ts';
+import { locale, render, zoneName } from '../src/i18n/i18n.ts';
 import { zh } from '../src/i18n/zh.ts';
 import { ACTIONS } from '../src/model/actions.ts';
 import { CATEGORIES, DISPOSITIONS, PRIORITIES } from '../src/model/documents.ts';
@@ -84,4 +84,18 @@ test('what is said of many at once begins with the gravest, by number, and says 
   );
   locale.set('zh');
   expect(newsOf(app, [panic])).toMatch(/^新警情，优先级1，.*编号1482$/u);
+});
+
+test("a decoder's zone is said in the reader's language, an installer's as it was written", () => {
+  locale.set('zh');
+  expect(['contact', 'input 0', 'button 2', '大门', '3', 'toString'].map(zoneName)).toEqual([
+    '门磁',
+    '输入 0',
+    '按钮 2',
+    '大门',
+    '3',
+    'toString',
+  ]);
+  locale.set('en');
+  expect(zoneName('carbon_monoxide')).toBe('carbon monoxide');
 });

@@ -18,7 +18,7 @@ import psycopg
 from api.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-COMMAND = re.compile(r"^\./run lianfang (.+?)(?:\s+#.*)?$", re.MULTILINE)
+COMMAND = re.compile(r"^\s*\./run lianfang (.+?)(?:\s+#.*)?$", re.MULTILINE)
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 ENDLESS = {"up", "serve", "demo", "simulate", "intake", "jobs", "video"}
 WITH_FILES = {"load", "grids", "backup", "restore"}

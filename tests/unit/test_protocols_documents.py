@@ -14,6 +14,7 @@ from alarms.receiving.codes import classify_event
 from alarms.receiving.protocols import DECODERS, decode
 from alarms.receiving.protocols.lorawan import FIELDS
 from alarms.registry.credentials import check_username
+from api.embedded.mosquitto import ACCESS
 
 PAGES = sorted((Path(__file__).parents[2] / "docs" / "protocols").glob("*.md"))
 EXAMPLE = re.compile(r"```sh\n(mosquitto_pub[^`]*?)\n```\n((?:→ .*\n)*)")
@@ -70,3 +71,40 @@ def test_codes_in_the_tables_are_known_codes() -> None:
     for page in PAGES:
         for code in re.findall(r"\| (\d{3}) \w", page.read_text(encoding="utf-8")):
             assert "Unknown" not in classify_event(code).name_en, (page.stem, code)
+
+
+def test_the_table_of_rights_is_the_brokers() -> None:
+    text = next(page for page in PAGES if page.stem == "README").read_text(encoding="utf-8")
+    told = set()
+    for login, writes, reads in re.findall(r"^\| (.+?) \| (.*?) ?\| (.*?) ?\|$", text, re.MULTILINE):
+        name = re.match(r"`(\w+)`", login)
+        for right, topics in (("write", writes), ("read", reads)):
+            told |= {(name and name[1], right, topic) for topic in re.findall(r"`([^`]+[/#][^`]*)`", topics)}
+    granted = set()
+    user = None
+    for line in ACCESS.splitlines():
+        words = line.split()
+        if words[:1] == ["user"]:
+            user = words[1]
+        elif words and words[0] in ("pattern", "topic"):
+            whose = None if words[0] == "pattern" else user
+            for right in ("read", "write"):
+                if right in words[1]:
+                    granted.add((whose, right, words[2].replace("%u", "{id}")))
+    assert told == granted
+
+
+def test_every_protocol_stands_in_the_first_table_and_on_the_installers_page() -> None:
+    text = next(page for page in PAGES if page.stem == "README").read_text(encoding="utf-8")
+    table = text.partition("| registered protocol |")[2].partition("\n\n")[0]
+    named = {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.partition(" | ")[0])}
+    assert named == set(DECODERS)
+    step = Path(__file__).parents[2] / "map_ui" / "src" / "install" / "device-step.ts"
+    assert set(re.findall(r"^ {2}\{ name: '(\w+)'", step.read_text(encoding="utf-8"), re.MULTILINE)) == set(
+        DECODERS
+    )
+
+
+def test_every_protocol_has_telegrams() -> None:
+    telegrams = Path(__file__).parents[1] / "telegrams"
+    assert {path.stem for path in telegrams.glob("*.json")} == set(DECODERS)

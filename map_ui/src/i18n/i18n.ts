@@ -45,6 +45,12 @@ export function named(prefix: string, code: string): string {
   return key in zh ? t(key as MessageKey) : code;
 }
 
+/** A zone in words, where our decoders named it (`motion`, `input 0`); what an installer or a panel wrote, as it is. */
+export function zoneName(zone: string): string {
+  const numbered = /^(input|button) (.+)$/u.exec(zone);
+  return numbered ? `${named('zone', numbered[1] ?? '')} ${numbered[2]}` : named('zone', zone);
+}
+
 /** Making a formatter costs a thousand times what using it does. */
 const NUMBERS: Record<Locale, Intl.NumberFormat> = {
   zh: new Intl.NumberFormat(LANGUAGE_TAG.zh),

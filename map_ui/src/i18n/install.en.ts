@@ -48,7 +48,7 @@ export const installEn: Record<keyof typeof installZh, string> = {
   'install.paste.wrong':
     'These are no coordinates. Two numbers, longitude and latitude, are right: 111.195, 34.778.',
   'install.paste.refused':
-    'The coordinates are wrong: longitude and latitude in degrees are right, for example 111.195, 34.778.',
+    'The coordinates are wrong: longitude, then latitude, in degrees are right, for example 111.195, 34.778.',
   'install.paste.find': 'Look at this place',
   'install.where.title': 'This is',
   'install.where.position': 'Position',

@@ -1,7 +1,7 @@
 /** The test: what the device says is here within two seconds. It ends by itself, and then the device rings. */
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
-import { named, t } from '../i18n/i18n.ts';
+import { named, t, zoneName } from '../i18n/i18n.ts';
 import { shared } from '../theme/shared.ts';
 import { readDevice, setStatus, signalsSince, unknownDevices } from './api.ts';
 import type { InstalledDevice, Signal, UnknownDevice } from './documents.ts';
@@ -138,7 +138,7 @@ export class TestStep extends StepElement {
               html`<li>
                 <b>${named('category', signal.category)}</b>
                 ${signal.qualifier === 'restore' ? `· ${t('install.test.restore')}` : nothing}
-                ${signal.zone ? `· ${t('detail.zone', { zone: signal.zone })}` : nothing}<br />
+                ${signal.zone ? `· ${t('detail.zone', { zone: zoneName(signal.zone) })}` : nothing}<br />
                 <span class="muted"
                   >${this.app.clock.second(Date.parse(signal.received_at))} · ${signal.event}</span
                 >

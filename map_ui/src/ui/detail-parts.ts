@@ -3,7 +3,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { revealCaller, revealPhone } from '../api/endpoints.ts';
 import type { App } from '../app.ts';
-import { locale, named, t } from '../i18n/i18n.ts';
+import { locale, named, t, zoneName } from '../i18n/i18n.ts';
 import type { Alarm, Device, Entry, Incident, IncidentDetail, Picture } from '../model/documents.ts';
 import { divisionName } from '../model/places.ts';
 import { type Reason, reasonsOf } from '../model/reasons.ts';
@@ -152,7 +152,7 @@ function alarms(app: App, list: readonly Alarm[]): TemplateResult | typeof nothi
           html`<li>
             <span>
               <b>${named('category', alarm.category)}</b> · ${alarm.device.name || alarm.device.device_id}
-              ${alarm.zone ? html`· ${t('detail.zone', { zone: alarm.zone })}` : nothing}
+              ${alarm.zone ? html`· ${t('detail.zone', { zone: zoneName(alarm.zone) })}` : nothing}
             </span>
             <span class="muted">
               ${app.clock.exact(alarm.opened_at, app.now.value)} ·
