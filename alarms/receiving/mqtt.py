@@ -10,6 +10,8 @@ messages come once, at the first subscription (retain handling 1), and tell a st
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import threading
 import time
 from collections import deque
@@ -34,7 +36,6 @@ from alarms.receiving.lane import Lane, Received
 from alarms.receiving.packets import puback, publish
 from alarms.receiving.storing import Store
 
-CLIENT_ID = "lianfang-intake"
 TOPICS = ("lianfang/v1/+/signal", "lianfang/v1/+/state", "gw/#", "enrol/#")
 NEVER_EXPIRES = 0xFFFFFFFF
 KEEP_ALIVE_S = 60
@@ -55,6 +56,13 @@ class Broker:
     username: str
     password: str
     tls: bool = False
+
+    @property
+    def client_id(self) -> str:
+        """The name of the intake's session, the same at each start and known to nobody without its password: a broker
+        gives a session to whoever asks for it by name, and a device that did so would end it with all that waits."""
+        digest = hmac.new(self.password.encode(), self.username.encode(), hashlib.sha256).hexdigest()
+        return f"lianfang-intake-{digest[:32]}"
 
 
 class Client(mqtt.Client):
@@ -89,7 +97,6 @@ class Receiver:
         *,
         batch_size: int = 500,
         receive_maximum: int = 2000,
-        client_id: str = CLIENT_ID,
         on_batch: Callable[[Sequence[Outcome], float], None] | None = None,
     ) -> None:
         """A lane for each of the ``stores``, which it closes.
@@ -98,7 +105,7 @@ class Receiver:
         """
         self._broker = broker
         self._receive_maximum = receive_maximum
-        self._client_id = client_id
+        self._client_id = broker.client_id
         self._on_batch = on_batch
         self._connection = 0
         self._stopped = threading.Event()
