@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from api import jobs
+from api import doctor, heartbeat, jobs
 from api.settings import Settings
 from tests.stories import World
 
@@ -82,6 +82,77 @@ def test_two_machines_do_not_sweep_at_once(
         assert jobs.sweep_once(owner_conn, sweep, settings) == 0
         other.rollback()
         assert jobs.sweep_once(owner_conn, sweep, settings) == 7
+
+
+def test_a_sweep_that_fails_keeps_no_other_from_its_turn(
+    owner_conn: psycopg.Connection, settings: Settings
+) -> None:
+    done: list[str] = []
+
+    def fail(conn: psycopg.Connection, _: Settings, __: datetime) -> int:
+        conn.execute("DELETE FROM no_such_table")
+        return 0
+
+    def succeed(_: psycopg.Connection, __: Settings, ___: datetime) -> int:
+        done.append("swept")
+        return 1
+
+    jobs.Round(settings, (jobs.Sweep("first", 60, fail), jobs.Sweep("second", 60, succeed))).go(owner_conn)
+    assert done == ["swept"]
+    heard = heartbeat.read_jobs(owner_conn)
+    assert heard is not None
+    assert heard.failing == {"first": 'relation "no_such_table" does not exist'}
+    owner_conn.commit()
+    assert [one.what for one in doctor.look_at_jobs(settings)] == [
+        'cannot do first: relation "no_such_table" does not exist'
+    ]
+
+
+def test_a_clock_that_jumps_ahead_deletes_nothing_for_a_day(
+    owner_conn: psycopg.Connection, settings: Settings
+) -> None:
+    """All there is would be too old for a clock that is years ahead, and gone before anybody looks."""
+    deleted: list[datetime] = []
+
+    def forget(_: psycopg.Connection, __: Settings, now: datetime) -> int:
+        deleted.append(now)
+        return 1
+
+    def go() -> int:
+        jobs.Round(settings, (jobs.Sweep("forget", 60, forget, deletes=True),)).go(owner_conn)
+        owner_conn.commit()
+        return len(deleted)
+
+    def since_the_last_beat(interval: str) -> None:
+        owner_conn.execute("UPDATE heartbeats SET at = now() - %s::interval", [interval])
+        owner_conn.commit()
+
+    assert go() == 1, "an installation's first day"
+    since_the_last_beat("23 hours")
+    assert go() == 2, "a day off"
+    since_the_last_beat("3 years")
+    assert go() == 2, "the clock jumped"
+    assert go() == 2, "a restart does not make it believed"
+    (told,) = doctor.look_at_jobs(settings)
+    assert "delete nothing until" in told.what
+    since_the_last_beat("-3 years")
+    assert go() == 3, "the clock was set right"
+
+    since_the_last_beat("3 years")
+    assert go() == 3
+    owner_conn.execute(
+        "UPDATE heartbeats SET details = jsonb_set(details::jsonb, '{holds_until}',"
+        " to_jsonb(now() - interval '1 minute'))"
+    )
+    assert go() == 4, "it told the same for a day: so it is"
+
+
+def test_all_that_deletes_for_good_waits_for_a_clock_that_is_believed() -> None:
+    assert {sweep.name for sweep in jobs.SWEEPS if not sweep.deletes} == {
+        "make_partitions",
+        "end_tests",
+        "end_sessions",
+    }
 
 
 @pytest.mark.parametrize("sweep", jobs.SWEEPS, ids=lambda sweep: sweep.name)
