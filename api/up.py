@@ -83,13 +83,14 @@ class Up:
                     await _first_of(supervisor.stopping.wait(), keeper)
                 self.say("stopping")
             finally:
-                for task in (keeper, self._watcher):
-                    if task is not None:
-                        task.cancel()
-                        with contextlib.suppress(asyncio.CancelledError):
-                            await task
-                await supervisor.stop()
-                endpoints.withdraw(var)
+                # What broke one of these is no reason to leave the services running: it is told afterwards.
+                broken = await _end_all(keeper, self._watcher)
+                try:
+                    await supervisor.stop()
+                finally:
+                    endpoints.withdraw(var)
+            if broken is not None:
+                raise broken
 
     def role(self, *arguments: str, is_ready: Callable[[], bool] | None = None, name: str = "") -> Service:
         """One of this program's own roles as a service."""
@@ -275,6 +276,15 @@ async def _first_of(*waits: Awaitable[object]) -> None:
     for task in done:
         task.result()
     tasks[0].cancel()
+
+
+async def _end_all(*tasks: asyncio.Task[None] | None) -> Exception | None:
+    """Cancel these and wait for them; what broke the first that was broken."""
+    running = [task for task in tasks if task is not None]
+    for task in running:
+        task.cancel()
+    ended = await asyncio.gather(*running, return_exceptions=True)
+    return next((one for one in ended if isinstance(one, Exception)), None)
 
 
 async def _together(*waits: Awaitable[None]) -> None:

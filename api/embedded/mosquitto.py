@@ -164,9 +164,18 @@ class EmbeddedMosquitto:
             "connection_messages false",
         ]
         if self.tls is not None:
-            self.copy_certificate()
+            self.prepare_certificate()
             settings += [f"listener {self.tls.port} {self.host}", *tls_settings(self.folder)]
         self.account.write(Path(self._settings_file), "\n".join(settings) + "\n")
+
+    def prepare_certificate(self) -> None:
+        """The certificate as it is now; the one taken over before, while it cannot be read or only half of it was
+        replaced: devices are let in meanwhile, and ``follow_certificate`` says what is wrong."""
+        try:
+            self.copy_certificate()
+        except (OSError, certs.CertificateError) as error:
+            if not all(copy.exists() for copy in _copies(self.folder)):
+                raise EmbeddedError(f"the broker's certificate cannot be taken over: {error}") from error
 
     def copy_certificate(self) -> bool:
         """Take over certificate and key where the broker's account can read them; whether they were others before.
@@ -234,17 +243,21 @@ def copy_certificate(cert: Path, key: Path, folder: Path, account: Account) -> b
 
     Raises ``CertificateError``, and leaves what it has, while only one of the two files is there.
     """
-    copies = (folder / "tls.key", folder / "tls.crt")
-    texts = [file.read_text(encoding="ascii") for file in (key, cert)]
+    copies = _copies(folder)
+    # Bytes: between the blocks of a PEM file stands what its maker wrote there, in whatever encoding.
+    contents = [file.read_bytes() for file in (key, cert)]
     if all(
-        copy.exists() and copy.read_text(encoding="ascii") == text
-        for copy, text in zip(copies, texts, strict=True)
+        copy.exists() and copy.read_bytes() == content for copy, content in zip(copies, contents, strict=True)
     ):
         return False
     certs.load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certs.Files(cert, key, own=False))
-    for copy, text in zip(copies, texts, strict=True):
-        account.write(copy, text)
+    for copy, content in zip(copies, contents, strict=True):
+        account.write(copy, content)
     return True
+
+
+def _copies(folder: Path) -> tuple[Path, Path]:
+    return folder / "tls.key", folder / "tls.crt"
 
 
 def password_lines(own: Mapping[str, str], devices: Iterable[tuple[str, str]]) -> list[str]:
