@@ -313,6 +313,8 @@ def _make_role(
                 sql.Identifier(name), sql.SQL(options), sql.Literal(password)
             )
         )
+    elif password is not None:  # the file counts: it may have been lost, and made anew
+        conn.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(name), sql.Literal(password)))
 
 
 def _url(user: str, password: str, port: int, database: str) -> str:
