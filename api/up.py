@@ -217,7 +217,7 @@ def has_cameras(settings: Settings) -> bool:
     try:
         with connect(settings, "owner", application_name="lianfang-cameras") as conn:
             return any_to_read(conn)
-    except (psycopg.Error, DatabaseNotPrepared):
+    except (psycopg.Error, DatabaseNotPrepared, OSError):
         return False
 
 
