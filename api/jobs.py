@@ -90,6 +90,15 @@ def forget_message_ids(conn: psycopg.Connection, _: Settings, now: datetime) -> 
     return conn.execute("DELETE FROM message_ids WHERE expires_at < %s", [now]).rowcount
 
 
+def forget_unknown_devices(conn: psycopg.Connection, settings: Settings, now: datetime) -> int:
+    """What is no device of ours and fell silent: its messages are gone by then, and anybody with the enrolment login
+    could fill the table with names. What talks again is shown again."""
+    return conn.execute(
+        "DELETE FROM unknown_devices WHERE last_seen < %s",
+        [now - timedelta(days=settings.retention_raw_days)],
+    ).rowcount
+
+
 def forget_callers(conn: psycopg.Connection, settings: Settings, now: datetime) -> int:
     """Who called about incidents that have been closed for long enough: the case stays, its caller goes."""
     return conn.execute(
@@ -133,6 +142,7 @@ def end_tests(conn: psycopg.Connection, _: Settings, now: datetime) -> int:
 SWEEPS = (
     Sweep("make_partitions", 3600, make_partitions),
     Sweep("drop_old_partitions", 3600, drop_old_partitions, deletes=True),
+    Sweep("forget_unknown_devices", 3600, forget_unknown_devices, deletes=True),
     Sweep("forget_callers", 3600, forget_callers, deletes=True),
     Sweep("forget_evidence", 3600, forget_evidence, deletes=True),
     Sweep("forget_searches", 3600, forget_searches, deletes=True),

@@ -37,6 +37,19 @@ def test_partitions_are_made_ahead_and_dropped_when_old(
     assert "signals_20310301" in tables(owner_conn, "signals"), "signals are kept longer"
 
 
+def test_an_unknown_device_is_forgotten_with_its_last_message(
+    owner_conn: psycopg.Connection, settings: Settings
+) -> None:
+    for child, days in (("talks", 29), ("silent", 31)):
+        owner_conn.execute(
+            "INSERT INTO unknown_devices (publisher, child, protocol, first_seen, last_seen, last_topic)"
+            " VALUES ('enrol', %s, 'lianfang', %s, %s, 'enrol/x')",
+            [child, NOW - timedelta(days=90), NOW - timedelta(days=days)],
+        )
+    assert jobs.forget_unknown_devices(owner_conn, settings, NOW) == 1
+    assert owner_conn.execute("SELECT child FROM unknown_devices").fetchall() == [("talks",)]
+
+
 def test_expired_sessions_end(owner_conn: psycopg.Connection, settings: Settings) -> None:
     owner_conn.execute("INSERT INTO users (username, display_name, password_hash) VALUES ('li', '李', '')")
     for token, hours in ((b"old", -1), (b"new", 1)):
