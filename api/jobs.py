@@ -173,15 +173,13 @@ def run_jobs(settings: Settings, sweeps: tuple[Sweep, ...] = SWEEPS) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     round_ = Round(settings, sweeps)
-    announced = False
     while not stop.is_set():
         try:
             with connect(settings, "owner", application_name="lianfang-jobs") as conn:
                 while not stop.is_set():
-                    round_.go(conn)
-                    if not announced:
-                        announce_ready()
-                        announced = True
+                    round_.look_at_clock(conn)
+                    announce_ready()  # before the sweeps: a month's deletions may take longer than a start
+                    round_.sweep(conn)
                     stop.wait(TICK_S)
         except psycopg.OperationalError as error:
             log.warning("database_away", why=str(error).partition("\n")[0])
@@ -189,7 +187,10 @@ def run_jobs(settings: Settings, sweeps: tuple[Sweep, ...] = SWEEPS) -> None:
 
 
 class Round:
-    """Goes round the sweeps: each that is due, and then a sign of life that tells what could not be done."""
+    """The sweeps that are due, one after the other, and a sign of life that tells what could not be done.
+
+    Both parts raise ``psycopg.Error`` when the connection is lost.
+    """
 
     def __init__(self, settings: Settings, sweeps: tuple[Sweep, ...] = SWEEPS) -> None:
         self._settings = settings
@@ -198,16 +199,20 @@ class Round:
         self._failing: dict[str, str] = {}
         self._holds_until: datetime | None = None
 
-    def go(self, conn: psycopg.Connection) -> None:
-        """Once. Raises ``psycopg.Error`` when the connection is lost; a sweep that fails keeps none from its turn."""
+    def look_at_clock(self, conn: psycopg.Connection) -> None:
+        """Whether it can be believed; a jump is written down at once, whatever happens next."""
         with conn.transaction():
             until = holds_until(heartbeat.read_jobs(conn))
             if until is not None and self._holds_until is None:
                 log.error("clock_jumped", nothing_deleted_until=until.isoformat(timespec="minutes"))
             self._holds_until = until
-            self._beat(conn)  # before the sweeps: the jump is seen once, whatever happens in them
+            self._beat(conn)
+
+    def sweep(self, conn: psycopg.Connection) -> None:
+        """Once round; a sweep that fails keeps none from its turn."""
         for sweep in self._sweeps:
-            if time.monotonic() >= self._due[sweep.name] and not (sweep.deletes and until is not None):
+            held = sweep.deletes and self._holds_until is not None
+            if time.monotonic() >= self._due[sweep.name] and not held:
                 self._try(conn, sweep)
         with conn.transaction():
             self._beat(conn)

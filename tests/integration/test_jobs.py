@@ -1,11 +1,16 @@
 """What falls due by the clock: partitions ahead, retention, sessions, tests, callers; and one machine at a time."""
 
+import os
+import select
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
 from api import doctor, heartbeat, jobs
+from api.ready import READY_FD
 from api.settings import Settings
 from tests.stories import World
 
@@ -110,7 +115,7 @@ def test_a_sweep_that_fails_keeps_no_other_from_its_turn(
         done.append("swept")
         return 1
 
-    jobs.Round(settings, (jobs.Sweep("first", 60, fail), jobs.Sweep("second", 60, succeed))).go(owner_conn)
+    jobs.Round(settings, (jobs.Sweep("first", 60, fail), jobs.Sweep("second", 60, succeed))).sweep(owner_conn)
     assert done == ["swept"]
     heard = heartbeat.read_jobs(owner_conn)
     assert heard is not None
@@ -119,6 +124,31 @@ def test_a_sweep_that_fails_keeps_no_other_from_its_turn(
     assert [one.what for one in doctor.look_at_jobs(settings)] == [
         'cannot do first: relation "no_such_table" does not exist'
     ]
+
+
+NEVER_DONE = """
+import time
+from api.jobs import Sweep, run_jobs
+from api.settings import load_settings
+run_jobs(load_settings(), (Sweep("months", 60, lambda *_: time.sleep(600)),))
+"""
+
+
+def test_a_long_deletion_keeps_no_installation_from_starting(settings: Settings) -> None:
+    """`up` waits a minute for the jobs, and gives up the whole start."""
+    ours, theirs = os.pipe()
+    environment = os.environ | {"LIANFANG_DATABASE_URL": str(settings.database_url), READY_FD: str(theirs)}
+    process = subprocess.Popen([sys.executable, "-c", NEVER_DONE], env=environment, pass_fds=(theirs,))
+    os.close(theirs)
+    try:
+        ready, _, _ = select.select([ours], [], [], 20)
+        assert ready
+        assert os.read(ours, 1) == b"1"
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
 
 
 def test_a_clock_that_jumps_ahead_deletes_nothing_for_a_day(
@@ -132,7 +162,9 @@ def test_a_clock_that_jumps_ahead_deletes_nothing_for_a_day(
         return 1
 
     def go() -> int:
-        jobs.Round(settings, (jobs.Sweep("forget", 60, forget, deletes=True),)).go(owner_conn)
+        begun_anew = jobs.Round(settings, (jobs.Sweep("forget", 60, forget, deletes=True),))
+        begun_anew.look_at_clock(owner_conn)
+        begun_anew.sweep(owner_conn)
         owner_conn.commit()
         return len(deleted)
 
