@@ -188,6 +188,7 @@ def server(one: EmbeddedPostgres | EmbeddedMosquitto, *, echo: bool = False) -> 
         name=one.name,
         command=one.command,
         prepare=one.prepare,
+        mend=one.mend,
         is_ready=one.is_ready,
         stop_signal=one.stop_signal,
         stop_timeout_s=one.stop_timeout_s,

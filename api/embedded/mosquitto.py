@@ -8,6 +8,7 @@ import signal
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from alarms.registry import credentials
@@ -60,6 +61,8 @@ topic write gw/#
 topic write enrol/#
 """
 
+STORE = "mosquitto.db"
+UNREADABLE = "Couldn't open database"
 AUTOSAVE_S = 1
 """The broker writes its whole store this often, and loses what came since when it is killed: measured and weighed in
 docs/decisions/broker-persistence.md."""
@@ -189,6 +192,19 @@ class EmbeddedMosquitto:
     def command(self) -> list[str]:
         """What to start."""
         return self.account.command([self._program, "-c", self._settings_file])
+
+    def mend(self, words: str) -> str:
+        """Put a store aside that the broker cannot read, which it says with these words and ends: a broker that never
+        starts again loses more than what it held. What was put right, or nothing."""
+        store = self.folder / "store" / STORE
+        if UNREADABLE not in words or not store.exists():
+            return ""
+        aside = store.with_name(f"{STORE}.broken-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+        store.rename(aside)
+        return (
+            f"the broker cannot read what it kept, and begins anew without it: messages that waited for the intake, "
+            f"and devices' last states, are lost to it; the file is put aside as {aside}"
+        )
 
     def is_ready(self) -> bool:
         """Whether the broker answers."""
