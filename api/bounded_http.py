@@ -15,6 +15,7 @@ REQUEST_S = 30.0
 """A request, head and body, has come within this time: a megabyte over a slow telephone line."""
 MAX_HEAD = 65_536
 """Bytes of a request that are not its body. Browsers refuse to send a cookie of more than 4,096."""
+DESCRIPTORS = 65_536
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -71,7 +72,7 @@ class BoundedHttp(HttpToolsProtocol):
         self.transport.abort()
 
 
-def take_all_descriptors() -> None:
-    """Raise this process's limit of open connections, commonly 1,024, to what it may have."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+def take_descriptors() -> None:
+    """Raise this process's limit of open connections, commonly 1,024, as far as it may and as is of use."""
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(most, DESCRIPTORS)), most))

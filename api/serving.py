@@ -17,7 +17,7 @@ import uvicorn
 
 from api import certs
 from api.app import create_app
-from api.bounded_http import BoundedHttp, take_all_descriptors
+from api.bounded_http import BoundedHttp, take_descriptors
 from api.settings import Settings
 
 LOOK_S = 3600.0
@@ -82,7 +82,7 @@ class Listening:
 
     def run(self) -> bool:
         """Serve; whether it came to serving at all."""
-        take_all_descriptors()
+        take_descriptors()
         with asyncio.Runner(loop_factory=self.plain.config.get_loop_factory()) as runner:
             runner.run(self.serve())
         return self.plain.started
