@@ -301,16 +301,31 @@ def look_at_jobs(settings: Settings) -> Iterator[Finding]:
     """Does somebody do what falls due, here or on another machine?"""
     try:
         with connect(settings, None, application_name="lianfang-doctor", autocommit=True) as conn:
-            age_s = heartbeat.jobs_age_s(conn)
+            heard = heartbeat.read_jobs(conn)
     except (DatabaseUnavailable, DatabaseNotPrepared, psycopg.errors.UndefinedTable):
         return  # what is wrong with the database was said
-    if age_s is None or age_s > heartbeat.JOBS_STALE_S:
+    if heard is None or heard.age_s > heartbeat.JOBS_STALE_S:
         yield wrong(
             "jobs",
-            "have never run" if age_s is None else f"were last heard of {age_s:.0f} s ago",
+            "have never run" if heard is None else f"were last heard of {heard.age_s:.0f} s ago",
             "start them (`lianfang up`, or `lianfang jobs` on any machine); nothing is deleted in time without them",
         )
-    else:
+        return
+    if heard.holds_until is not None:
+        yield wrong(
+            "jobs",
+            f"delete nothing until {heard.holds_until.astimezone(settings.zone):%Y-%m-%d %H:%M}: they stood still for "
+            f"more than a day, or the database's clock jumped ahead",
+            f"is it {heard.now.astimezone(settings.zone):%Y-%m-%d %H:%M}? Then all is well; if not, set the clock "
+            f"before that time, or what is kept is taken for too old",
+        )
+    for sweep, why in heard.failing.items():
+        yield wrong(
+            "jobs",
+            f"cannot do {sweep}: {why}",
+            f"they try it again each minute; look into {settings.var_dir}/log/jobs.log",
+        )
+    if heard.holds_until is None and not heard.failing:
         yield well("jobs", "do what falls due")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ _BEAT = """
 INSERT INTO heartbeats (service, at, details) VALUES (%s, now(), %s)
 ON CONFLICT (service) DO UPDATE SET at = excluded.at, details = excluded.details"""
 _READ = "SELECT extract(epoch FROM now() - at)::float8, details FROM heartbeats WHERE service = %s"
+_READ_JOBS = "SELECT clock_timestamp(), at, details FROM heartbeats WHERE service = %s"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +42,24 @@ class Heartbeat:
         return self.age_s > STALE_S
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobsHeartbeat:
+    """What the jobs said last."""
+
+    now: datetime
+    """By the database's clock, as ``at`` is."""
+    at: datetime
+    holds_until: datetime | None = None
+    """They delete nothing before: their clock went ahead by more than it can be believed."""
+    failing: Mapping[str, str] = field(default_factory=dict)
+    """The sweeps that could not be done, and why."""
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since then."""
+        return (self.now - self.at).total_seconds()
+
+
 def beat(conn: psycopg.Connection[Any], details: Mapping[str, object], service: str = INTAKE) -> None:
     """Write that a service is alive. ``conn`` has the intake's or the owner's role and is in autocommit."""
     conn.execute(_BEAT, [service, json.dumps(details)])
@@ -58,10 +77,19 @@ def last_connected(conn: psycopg.Connection[Any]) -> datetime | None:
     return None if told is None else datetime.fromisoformat(told)
 
 
-def jobs_age_s(conn: psycopg.Connection[Any]) -> float | None:
-    """Seconds since the jobs' last beat; None when they never ran on this database."""
-    row = conn.cursor(row_factory=tuple_row).execute(_READ, [JOBS]).fetchone()
-    return None if row is None else float(row[0])
+def read_jobs(conn: psycopg.Connection[Any]) -> JobsHeartbeat | None:
+    """The jobs' last word; None when they never ran on this database."""
+    row = conn.cursor(row_factory=tuple_row).execute(_READ_JOBS, [JOBS]).fetchone()
+    if row is None:
+        return None
+    now, at, details = row
+    until = details.get("holds_until")
+    return JobsHeartbeat(
+        now=now,
+        at=at,
+        holds_until=datetime.fromisoformat(until) if until else None,
+        failing=details.get("failing") or {},
+    )
 
 
 async def read_async(conn: psycopg.AsyncConnection[Any]) -> Heartbeat | None:

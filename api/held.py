@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 LOCK = "up.lock"
 
@@ -48,15 +49,23 @@ def holder(var_dir: Path) -> int | None:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return int(json.loads(file.read() or "{}").get("pid", 0)) or None
+                return int(_told(file.read()).get("pid", 0)) or None
     except FileNotFoundError:
         return None
     return None
 
 
 def _who(path: str) -> str:
-    text = Path(path).read_text(encoding="utf-8")
-    if not text:
+    values = _told(Path(path).read_text(encoding="utf-8", errors="replace"))
+    if not values:
         return "another process"
-    values = json.loads(text)
-    return f"`{values['command']}`, process {values['pid']}, running since {values['since']}"
+    return f"`{values.get('command')}`, process {values.get('pid')}, running since {values.get('since')}"
+
+
+def _told(text: str) -> dict[str, Any]:
+    """What the holder wrote of itself; nothing where a full disk took it. The lock holds all the same."""
+    try:
+        values = json.loads(text)
+    except ValueError:
+        return {}
+    return values if isinstance(values, dict) else {}

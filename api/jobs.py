@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import psycopg
 import structlog
@@ -30,6 +30,12 @@ log = structlog.get_logger(__name__)
 
 LOCK = 4112000003
 TICK_S = 5.0
+AGAIN_S = 60.0
+"""How soon a sweep that failed is tried again."""
+JUMP = timedelta(days=1)
+"""A clock that went ahead by more, since the jobs were last alive, is not believed at once."""
+STEADY = timedelta(days=1)
+"""How long nothing is deleted then: time for somebody to look."""
 PARTITION = re.compile(r"_(\d{4})(\d{2})(\d{2})$")
 
 
@@ -40,6 +46,8 @@ class Sweep:
     name: str
     every_s: float
     run: Callable[[psycopg.Connection, Settings, datetime], int]
+    deletes: bool = False
+    """Whether what it does is gone for good; not done while the clock is not believed."""
 
 
 def make_partitions(conn: psycopg.Connection, _: Settings, now: datetime) -> int:
@@ -82,8 +90,9 @@ def forget_message_ids(conn: psycopg.Connection, _: Settings, now: datetime) -> 
     return conn.execute("DELETE FROM message_ids WHERE expires_at < %s", [now]).rowcount
 
 
-def forget_unknown(conn: psycopg.Connection, settings: Settings, now: datetime) -> int:
-    """Who spoke without being known: silent for so long that its messages are gone too, or registered since."""
+def forget_unknown_devices(conn: psycopg.Connection, settings: Settings, now: datetime) -> int:
+    """Who spoke without being known: silent for so long that its messages are gone too, or registered since. Anybody
+    with the enrolment login could fill the table with names; what talks again is shown again."""
     return conn.execute(
         devices.SQL["forget_old_unknown"], [now - timedelta(days=settings.retention_raw_days)]
     ).rowcount
@@ -131,15 +140,30 @@ def end_tests(conn: psycopg.Connection, _: Settings, now: datetime) -> int:
 
 SWEEPS = (
     Sweep("make_partitions", 3600, make_partitions),
-    Sweep("drop_old_partitions", 3600, drop_old_partitions),
-    Sweep("forget_callers", 3600, forget_callers),
-    Sweep("forget_evidence", 3600, forget_evidence),
-    Sweep("forget_searches", 3600, forget_searches),
+    Sweep("drop_old_partitions", 3600, drop_old_partitions, deletes=True),
+    Sweep("forget_unknown_devices", 3600, forget_unknown_devices, deletes=True),
+    Sweep("forget_callers", 3600, forget_callers, deletes=True),
+    Sweep("forget_evidence", 3600, forget_evidence, deletes=True),
+    Sweep("forget_searches", 3600, forget_searches, deletes=True),
     Sweep("end_tests", 300, end_tests),
     Sweep("end_sessions", 300, end_sessions),
-    Sweep("forget_message_ids", 600, forget_message_ids),
-    Sweep("forget_unknown", 600, forget_unknown),
+    Sweep("forget_message_ids", 600, forget_message_ids, deletes=True),
 )
+
+
+def holds_until(heard: heartbeat.JobsHeartbeat | None) -> datetime | None:
+    """Until when nothing is deleted; None: what is due may go.
+
+    A clock that jumps years ahead (an empty battery, a wrong time server) makes all there is too old. So a jump, which
+    a stop of more than a day looks like, is waited out; a clock that is put back is believed again at once.
+    """
+    if heard is None:
+        return None  # nothing is old yet
+    if heard.now - heard.at > JUMP:
+        return heard.now + STEADY
+    if heard.at - heard.now > JUMP:
+        return None
+    return heard.holds_until if heard.holds_until and heard.holds_until > heard.now else None
 
 
 def run_jobs(settings: Settings, sweeps: tuple[Sweep, ...] = SWEEPS) -> None:
@@ -147,42 +171,90 @@ def run_jobs(settings: Settings, sweeps: tuple[Sweep, ...] = SWEEPS) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    due = {sweep.name: 0.0 for sweep in sweeps}
-    announced = False
+    round_ = Round(settings, sweeps)
     while not stop.is_set():
         try:
             with connect(settings, "owner", application_name="lianfang-jobs") as conn:
                 while not stop.is_set():
-                    for sweep in sweeps:
-                        if time.monotonic() >= due[sweep.name]:
-                            sweep_once(conn, sweep, settings)
-                            due[sweep.name] = time.monotonic() + sweep.every_s
-                    with conn.transaction():
-                        heartbeat.beat(
-                            conn, {"host": socket.gethostname(), "pid": os.getpid()}, heartbeat.JOBS
-                        )
-                    if not announced:
-                        announce_ready()
-                        announced = True
+                    round_.look_at_clock(conn)
+                    announce_ready()  # before the sweeps: a month's deletions may take longer than a start
+                    round_.sweep(conn)
                     stop.wait(TICK_S)
         except psycopg.OperationalError as error:
             log.warning("database_away", why=str(error).partition("\n")[0])
             stop.wait(TICK_S)
 
 
+class Round:
+    """The sweeps that are due, one after the other, and a sign of life that tells what could not be done.
+
+    Both parts raise ``psycopg.Error`` when the connection is lost.
+    """
+
+    def __init__(self, settings: Settings, sweeps: tuple[Sweep, ...] = SWEEPS) -> None:
+        self._settings = settings
+        self._sweeps = sweeps
+        self._due = {sweep.name: 0.0 for sweep in sweeps}
+        self._failing: dict[str, str] = {}
+        self._holds_until: datetime | None = None
+
+    def look_at_clock(self, conn: psycopg.Connection) -> None:
+        """Whether it can be believed; a jump is written down at once, whatever happens next."""
+        with conn.transaction():
+            until = holds_until(heartbeat.read_jobs(conn))
+            if until is not None and self._holds_until is None:
+                log.error("clock_jumped", nothing_deleted_until=until.isoformat(timespec="minutes"))
+            self._holds_until = until
+            self._beat(conn)
+
+    def sweep(self, conn: psycopg.Connection) -> None:
+        """Once round; a sweep that fails keeps none from its turn."""
+        for sweep in self._sweeps:
+            held = sweep.deletes and self._holds_until is not None
+            if time.monotonic() >= self._due[sweep.name] and not held:
+                self._try(conn, sweep)
+        with conn.transaction():
+            self._beat(conn)
+
+    def _try(self, conn: psycopg.Connection, sweep: Sweep) -> None:
+        again_s = sweep.every_s
+        try:
+            sweep_once(conn, sweep, self._settings)
+            self._failing.pop(sweep.name, None)
+        except psycopg.Error as error:
+            if conn.closed:
+                raise
+            why = error.diag.message_primary or type(error).__name__
+            log.error("sweep_failed", sweep=sweep.name, kind=type(error).__name__, why=why)
+            self._failing[sweep.name] = why
+            again_s = min(again_s, AGAIN_S)
+        self._due[sweep.name] = time.monotonic() + again_s
+
+    def _beat(self, conn: psycopg.Connection) -> None:
+        until = self._holds_until
+        details = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "holds_until": until.isoformat() if until else None,
+            "failing": self._failing,
+        }
+        heartbeat.beat(conn, details, heartbeat.JOBS)
+
+
 def sweep_once(conn: psycopg.Connection, sweep: Sweep, settings: Settings) -> int:
     """One sweep in one transaction, unless another machine is at it now."""
     began = time.monotonic()
     with conn.transaction():
+        # The database's clock, whose jumps are watched, and not this machine's.
         row = (
             conn.cursor(row_factory=tuple_row)
-            .execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+            .execute("SELECT pg_try_advisory_xact_lock(%s), now()", [LOCK])
             .fetchone()
         )
         if not row or not row[0]:
             return 0
         conn.execute("SET LOCAL lock_timeout = '5s'")
-        touched = sweep.run(conn, settings, datetime.now(UTC))
+        touched = sweep.run(conn, settings, row[1])
     if touched:
         log.info("swept", sweep=sweep.name, touched=touched, took_s=round(time.monotonic() - began, 3))
     return touched

@@ -176,7 +176,9 @@ class Feed:
                         await asyncio.sleep(BREATH_S)
                         async for _ in conn.notifies(timeout=POLL_S, stop_after=1):
                             pass
-            except (DatabaseUnavailable, DatabaseNotPrepared) as error:  # lost, and not there again
+            # Lost, and not there again. OSError: where it is could not be read, for want of descriptors for one; a feed
+            # that ended for that would send heartbeats, and never again an alarm.
+            except (DatabaseUnavailable, DatabaseNotPrepared, OSError) as error:
                 log.warning("feed_database_away", why=str(error))
                 self._away = True
                 await self._wake()

@@ -26,6 +26,8 @@ TELL_S = 10.0
 """A wait that lasts longer is said this often."""
 BACKOFF_FIRST_S = 0.2
 BACKOFF_MOST_S = 15.0
+WORDS = 2000
+"""So much of what a process said is looked through when its start failed."""
 SETTLED_S = 30.0
 """A service that ran this long is taken for healthy: its next restart is immediate again."""
 
@@ -36,6 +38,11 @@ class ServiceError(Exception):
 
 def _nothing() -> None:
     """No preparation is needed."""
+
+
+def _not_mended(_: str) -> str:
+    """There is nothing that we could put right."""
+    return ""
 
 
 def _not_ready() -> str:
@@ -60,6 +67,9 @@ class Service:
     command: Callable[[], list[str]]
     prepare: Callable[[], None] = _nothing
     """Called before every start, in a thread: clears what a crash left."""
+    mend: Callable[[str], str] = _not_mended
+    """Called with the words of a start that failed, in a thread: what was put right, so that the next may succeed; or
+    nothing."""
     is_ready: Callable[[], bool] | None = None
     """Asked again and again, in a thread. None: the process announces itself (``api.ready``)."""
     stop_signal: signal.Signals = signal.SIGTERM
@@ -163,6 +173,8 @@ class _Running:
         self._log = RollingFile(log_folder / f"{service.name}.log")
         self._first_ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reader: asyncio.Task[None] | None = None
+        self._words = b""
+        """The last that the process at hand, or the one before, said."""
 
     @property
     def was_ready(self) -> bool:
@@ -189,9 +201,13 @@ class _Running:
                     return
             except (ServiceError, EmbeddedError, OSError) as error:
                 await self._kill()
-                if not self._first_ready.done():
+                mended = await asyncio.to_thread(self.service.mend, self._words.decode(errors="replace"))
+                if mended:
+                    self._say(mended)
+                elif not self._first_ready.done():
                     raise
-                self._say(f"{self.service.name} could not be started again: {error}")
+                else:
+                    self._say(f"{self.service.name} could not be started again: {error}")
             else:
                 if not self._first_ready.done():
                     self._first_ready.set_result(None)
@@ -250,6 +266,7 @@ class _Running:
 
     async def _start_and_wait_ready(self) -> bool:
         """Whether it is ready; False: we are asked to stop meanwhile."""
+        self._words = b""
         await asyncio.to_thread(self.service.prepare)
         if self._stopping.is_set():
             return False
@@ -322,6 +339,7 @@ class _Running:
         rest = b""
         kept = True
         while chunk := await process.stdout.read(65_536):
+            self._words = (self._words + chunk)[-WORDS:]
             try:
                 self._log.write(chunk)
                 kept = True

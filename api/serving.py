@@ -17,6 +17,7 @@ import uvicorn
 
 from api import certs
 from api.app import create_app
+from api.bounded_http import BoundedHttp, take_descriptors
 from api.settings import Settings
 
 LOOK_S = 3600.0
@@ -81,6 +82,7 @@ class Listening:
 
     def run(self) -> bool:
         """Serve; whether it came to serving at all."""
+        take_descriptors()
         with asyncio.Runner(loop_factory=self.plain.config.get_loop_factory()) as runner:
             runner.run(self.serve())
         return self.plain.started
@@ -126,6 +128,8 @@ class Listening:
     def _config(self, app: object, host: str, port: int, *, lifespan: str = "on") -> uvicorn.Config:
         return uvicorn.Config(
             app,  # type: ignore[arg-type]
+            http=BoundedHttp,
+            ws="none",
             host=host,
             port=port,
             lifespan=lifespan,  # type: ignore[arg-type]

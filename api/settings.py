@@ -136,7 +136,10 @@ class Settings(BaseSettings):
         description="Seconds between the embedded broker's savings; killed, it loses what came since.",
     )
 
-    retention_raw_days: Days = Field(30, description="Days that messages are kept as received.")
+    retention_raw_days: Days = Field(
+        30,
+        description="Days that messages are kept as received, and unknown devices after they were last heard.",
+    )
     retention_signals_days: Days = Field(400, description="Days that signals are kept.")
     retention_caller_days: Days = Field(
         30, description="Days after closing that an incident's caller, name and number, is kept."

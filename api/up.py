@@ -83,13 +83,14 @@ class Up:
                     await _first_of(supervisor.stopping.wait(), keeper)
                 self.say("stopping")
             finally:
-                for task in (keeper, self._watcher):
-                    if task is not None:
-                        task.cancel()
-                        with contextlib.suppress(asyncio.CancelledError):
-                            await task
-                await supervisor.stop()
-                endpoints.withdraw(var)
+                # What broke one of these is no reason to leave the services running: it is told afterwards.
+                broken = await _end_all(keeper, self._watcher)
+                try:
+                    await supervisor.stop()
+                finally:
+                    endpoints.withdraw(var)
+            if broken is not None:
+                raise broken
 
     def role(self, *arguments: str, is_ready: Callable[[], bool] | None = None, name: str = "") -> Service:
         """One of this program's own roles as a service."""
@@ -187,6 +188,7 @@ def server(one: EmbeddedPostgres | EmbeddedMosquitto, *, echo: bool = False) -> 
         name=one.name,
         command=one.command,
         prepare=one.prepare,
+        mend=one.mend,
         is_ready=one.is_ready,
         stop_signal=one.stop_signal,
         stop_timeout_s=one.stop_timeout_s,
@@ -216,7 +218,7 @@ def has_cameras(settings: Settings) -> bool:
     try:
         with connect(settings, "owner", application_name="lianfang-cameras") as conn:
             return any_to_read(conn)
-    except (psycopg.Error, DatabaseNotPrepared):
+    except (psycopg.Error, DatabaseNotPrepared, OSError):
         return False
 
 
@@ -275,6 +277,15 @@ async def _first_of(*waits: Awaitable[object]) -> None:
     for task in done:
         task.result()
     tasks[0].cancel()
+
+
+async def _end_all(*tasks: asyncio.Task[None] | None) -> Exception | None:
+    """Cancel these and wait for them; what broke the first that was broken."""
+    running = [task for task in tasks if task is not None]
+    for task in running:
+        task.cancel()
+    ended = await asyncio.gather(*running, return_exceptions=True)
+    return next((one for one in ended if isinstance(one, Exception)), None)
 
 
 async def _together(*waits: Awaitable[None]) -> None:

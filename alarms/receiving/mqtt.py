@@ -10,6 +10,8 @@ messages come once, at the first subscription (retain handling 1), and tell a st
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import threading
 import time
 from collections import deque
@@ -34,7 +36,6 @@ from alarms.receiving.lane import Lane, Received
 from alarms.receiving.packets import puback, publish
 from alarms.receiving.storing import Store
 
-CLIENT_ID = "lianfang-intake"
 TOPICS = ("lianfang/v1/+/signal", "lianfang/v1/+/state", "gw/#", "enrol/#")
 NEVER_EXPIRES = 0xFFFFFFFF
 KEEP_ALIVE_S = 60
@@ -59,6 +60,13 @@ class Broker:
     username: str
     password: str
     tls: bool = False
+
+    @property
+    def client_id(self) -> str:
+        """The name of the intake's session, the same at each start and known to nobody without its password: a broker
+        gives a session to whoever asks for it by name, and a device that did so would end it with all that waits."""
+        digest = hmac.new(self.password.encode(), self.username.encode(), hashlib.sha256).hexdigest()
+        return f"lianfang-intake-{digest[:32]}"
 
 
 class Client(mqtt.Client):
@@ -93,7 +101,6 @@ class Receiver:
         *,
         batch_size: int = 500,
         receive_maximum: int = 2000,
-        client_id: str = CLIENT_ID,
         away_since: datetime | None = None,
         on_batch: Callable[[Sequence[Outcome], float], None] | None = None,
     ) -> None:
@@ -105,7 +112,7 @@ class Receiver:
         """
         self._broker = broker
         self._receive_maximum = receive_maximum
-        self._client_id = client_id
+        self._client_id = broker.client_id
         self._on_batch = on_batch
         self._away_since = away_since
         self._behind_since: datetime | None = None

@@ -10,6 +10,7 @@ it costs an attacker's victim nothing but a few more tries against argon2.
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import time
 from collections import OrderedDict
@@ -77,8 +78,22 @@ class _Failures:
         self._known.pop(key, None)
 
 
+def neighbourhood(address: str) -> str:
+    """Whom one guesser may be: an address, or with IPv6 the 64 bits before it, below which one machine takes as many
+    addresses as it likes (RFC 4291, 2.5.1)."""
+    try:
+        one = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(one, ipaddress.IPv4Address):
+        return address
+    if one.ipv4_mapped is not None:
+        return str(one.ipv4_mapped)
+    return str(ipaddress.IPv6Network((one, 64), strict=False))
+
+
 class Attempts:
-    """Counts failures by (name, address) and by address."""
+    """Counts failures by (name, address) and by address; one of IPv6 by its ``neighbourhood``."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._names = _Failures(BY_NAME, clock)
@@ -86,10 +101,12 @@ class Attempts:
 
     def wait_s(self, name: str, address: str) -> float:
         """How long this one must still wait, in seconds; 0: may try."""
+        address = neighbourhood(address)
         return max(self._names.wait_s((name, address)), self._addresses.wait_s((address,)))
 
     def reserve(self, name: str, address: str) -> float:
         """Begin a try: counted as a failure until it ``succeeded``. Returns the wait; above 0 it may not begin."""
+        address = neighbourhood(address)
         wait_s = self.wait_s(name, address)
         if wait_s == 0:
             self._names.add((name, address))
@@ -99,6 +116,7 @@ class Attempts:
     def noteworthy(self, name: str, address: str) -> bool:
         """Whether the try just begun, if it fails, is worth a line of the audit log, which only grows: each free one,
         the last of which begins the waiting; while that lasts, no more."""
+        address = neighbourhood(address)
         return (
             self._names.count((name, address)) <= BY_NAME.free
             and self._addresses.count((address,)) <= BY_ADDRESS.free
@@ -107,5 +125,6 @@ class Attempts:
     def succeeded(self, name: str, address: str) -> None:
         """Forget the failures of this name here; of the address only this try, or one's own sign-in would cover guesses
         at others'."""
+        address = neighbourhood(address)
         self._names.forget((name, address))
         self._addresses.give_back((address,))

@@ -41,8 +41,12 @@ def conninfo(settings: Settings, role: Role | None, application_name: str = "lia
         given = conninfo_to_dict(database_url(settings, role))
     except NotRunning as error:
         raise DatabaseUnavailable(str(error)) from error
-    except psycopg.ProgrammingError as error:
-        raise DatabaseUnavailable(f"LIANFANG_DATABASE_URL cannot be read: {error}") from error
+    except psycopg.ProgrammingError:
+        # Not the driver's words, nor as the cause: they repeat what was given, and a password stands in it.
+        raise DatabaseUnavailable(
+            "LIANFANG_DATABASE_URL cannot be read: it must look like postgresql://user:password@host:5432/database, "
+            "with %20 for a space, %25 for a percent sign and the like in its parts"
+        ) from None
     options = [str(given["options"])] if given.get("options") else []
     options.append("-c timezone=UTC")
     if role:

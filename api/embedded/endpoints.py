@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from api.embedded.files import write_whole
 from api.embedded.mosquitto import Login
 from api.settings import PREFIX, Settings, SettingsError
 
@@ -40,13 +40,7 @@ def publish(
             for name, one in logins.items()
         },
     }
-    temporary = var_dir / f".{FILE}.new"
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(
-        os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-    ) as file:
-        json.dump(values, file)
-    temporary.replace(var_dir / FILE)
+    write_whole(var_dir / FILE, json.dumps(values))
 
 
 def withdraw(var_dir: Path) -> None:
@@ -109,6 +103,6 @@ def parse_mqtt_url(url: str) -> Login:
 def _published(var_dir: Path) -> dict[str, object]:
     try:
         values: object = json.loads((var_dir / FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # broken: as good as none, and the next `up` writes it anew
         return {}
     return values if isinstance(values, dict) else {}

@@ -59,10 +59,11 @@ class LoginKeeper:
                 pass  # the services themselves say that the database is away
             except ProcessLookupError:
                 pass  # the broker ended in this moment; the next one reads the file
-            except OSError as error:
-                if str(error) != fault:
-                    self._say(f"the broker's logins cannot be written: {error}; it is tried again")
-                fault = str(error)
+            except (OSError, psycopg.Error) as error:  # who is let in already goes on being heard
+                why = str(error).partition("\n")[0]
+                if why != fault:
+                    self._say(f"the broker's logins cannot be brought up to date: {why}; it is tried again")
+                fault = why
             await asyncio.sleep(RETRY_S)
 
     async def write_now(self, conn: psycopg.AsyncConnection) -> int:

@@ -8,6 +8,7 @@ import signal
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from alarms.registry import credentials
@@ -60,6 +61,8 @@ topic write gw/#
 topic write enrol/#
 """
 
+STORE = "mosquitto.db"
+UNREADABLE = "Couldn't open database"
 AUTOSAVE_S = 1
 """The broker writes its whole store this often, and loses what came since when it is killed: measured and weighed in
 docs/decisions/broker-persistence.md."""
@@ -164,9 +167,18 @@ class EmbeddedMosquitto:
             "connection_messages false",
         ]
         if self.tls is not None:
-            self.copy_certificate()
+            self.prepare_certificate()
             settings += [f"listener {self.tls.port} {self.host}", *tls_settings(self.folder)]
         self.account.write(Path(self._settings_file), "\n".join(settings) + "\n")
+
+    def prepare_certificate(self) -> None:
+        """The certificate as it is now; the one taken over before, while it cannot be read or only half of it was
+        replaced: devices are let in meanwhile, and ``follow_certificate`` says what is wrong."""
+        try:
+            self.copy_certificate()
+        except (OSError, certs.CertificateError) as error:
+            if not all(copy.exists() for copy in _copies(self.folder)):
+                raise EmbeddedError(f"the broker's certificate cannot be taken over: {error}") from error
 
     def copy_certificate(self) -> bool:
         """Take over certificate and key where the broker's account can read them; whether they were others before.
@@ -180,6 +192,19 @@ class EmbeddedMosquitto:
     def command(self) -> list[str]:
         """What to start."""
         return self.account.command([self._program, "-c", self._settings_file])
+
+    def mend(self, words: str) -> str:
+        """Put a store aside that the broker cannot read, which it says with these words and ends: a broker that never
+        starts again loses more than what it held. What was put right, or nothing."""
+        store = self.folder / "store" / STORE
+        if UNREADABLE not in words or not store.exists():
+            return ""
+        aside = store.with_name(f"{STORE}.broken-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+        store.rename(aside)
+        return (
+            f"the broker cannot read what it kept, and begins anew without it: messages that waited for the intake, "
+            f"and devices' last states, are lost to it; the file is put aside as {aside}"
+        )
 
     def is_ready(self) -> bool:
         """Whether the broker answers."""
@@ -234,17 +259,21 @@ def copy_certificate(cert: Path, key: Path, folder: Path, account: Account) -> b
 
     Raises ``CertificateError``, and leaves what it has, while only one of the two files is there.
     """
-    copies = (folder / "tls.key", folder / "tls.crt")
-    texts = [file.read_text(encoding="ascii") for file in (key, cert)]
+    copies = _copies(folder)
+    # Bytes: between the blocks of a PEM file stands what its maker wrote there, in whatever encoding.
+    contents = [file.read_bytes() for file in (key, cert)]
     if all(
-        copy.exists() and copy.read_text(encoding="ascii") == text
-        for copy, text in zip(copies, texts, strict=True)
+        copy.exists() and copy.read_bytes() == content for copy, content in zip(copies, contents, strict=True)
     ):
         return False
     certs.load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certs.Files(cert, key, own=False))
-    for copy, text in zip(copies, texts, strict=True):
-        account.write(copy, text)
+    for copy, content in zip(copies, contents, strict=True):
+        account.write(copy, content)
     return True
+
+
+def _copies(folder: Path) -> tuple[Path, Path]:
+    return folder / "tls.key", folder / "tls.crt"
 
 
 def password_lines(own: Mapping[str, str], devices: Iterable[tuple[str, str]]) -> list[str]:

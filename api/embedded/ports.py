@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+from api.embedded.files import write_whole
+
 LISTENING = "0A"  # TCP_LISTEN in the kernel's table
 
 
@@ -30,14 +32,14 @@ def any_free(host: str) -> int:
 
 def kept_port(file: Path, host: str, wanted: int | None) -> int:
     """The port to listen on: the wanted one, else the one kept in ``file`` while it is free, else a new free one."""
+    kept = file.read_text(encoding="ascii", errors="replace").strip() if file.exists() else ""
     port = wanted
-    if port is None and file.exists():
-        kept = file.read_text(encoding="ascii").strip()
-        if kept.isdigit() and is_free(host, int(kept)):
-            port = int(kept)
+    if port is None and kept.isdigit() and is_free(host, int(kept)):
+        port = int(kept)
     if port is None:
         port = any_free(host)
-    file.write_text(f"{port}\n", encoding="ascii")
+    if kept != str(port):  # each start of a server comes by here, and a full disk must not cost it its port
+        write_whole(file, f"{port}\n", mode=0o644)
     return port
 
 

@@ -134,6 +134,11 @@ class EmbeddedPostgres:
             [str(self._programs / "postgres"), "-D", str(self.data)], stop_signal="INT"
         )
 
+    @staticmethod
+    def mend(_: str) -> str:
+        """Nothing: a database that cannot read its own files waits for a person."""
+        return ""
+
     def is_ready(self) -> bool:
         """Whether the database can be used; the first time this makes the login and the database."""
         try:
@@ -313,6 +318,8 @@ def _make_role(
                 sql.Identifier(name), sql.SQL(options), sql.Literal(password)
             )
         )
+    elif password is not None:  # the file counts: it may have been lost, and made anew
+        conn.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(name), sql.Literal(password)))
 
 
 def _url(user: str, password: str, port: int, database: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,13 +12,15 @@ from pydantic import BaseModel
 
 from alarms.registry import audit
 from api.auth.dependencies import Reader, require, transaction
-from api.errors import FieldError, Problem
+from api.errors import FieldError, Problem, documented
 from api.inputs import Moment
 from api.paging import MAX_ID, Cursor, Limit, decode_cursor, encode_cursor, next_links
 from api.routes.registering import READ, registering
 from api.schemas import Link
 
 router = APIRouter(prefix="/api/v1/audit", tags=["people"])
+VERIFYING = threading.Lock()
+"""One look at the whole log at a time: each holds one of the few connections by which dispatchers act."""
 
 Auditor = Annotated[Reader, Depends(require("audit.read"))]
 
@@ -81,7 +84,9 @@ async def list_audit(
     return {"items": [orjson.loads(row[1]) for row in rows[:limit]], "links": next_links(request, more)}
 
 
-@router.get("/verification", response_model=Verification, responses=READ)
+@router.get(
+    "/verification", response_model=Verification, responses=READ | documented("busy", "database-away")
+)
 def verify_audit(
     request: Request,
     who: Auditor,
@@ -100,9 +105,14 @@ def verify_audit(
         )
         raise Problem("wrong-input", "Some values are wrong; see errors.", [wrong])
     known = (seq, bytes.fromhex(line_hash)) if seq is not None and line_hash is not None else None
-    with registering(request, who, "audit.read") as conn:
-        conn.execute("SET LOCAL statement_timeout = '5min'")  # every line there is; few may ask
-        chain = audit.verify_chain(conn, known)
+    if not VERIFYING.acquire(blocking=False):
+        raise Problem("busy", "Somebody has the log looked through already. Try again in a moment.")
+    try:
+        with registering(request, who, "audit.read") as conn:
+            conn.execute("SET LOCAL statement_timeout = '5min'")  # every line there is
+            chain = audit.verify_chain(conn, known)
+    finally:
+        VERIFYING.release()
     return Verification(
         intact=chain.broken_at is None,
         lines=chain.lines,

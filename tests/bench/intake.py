@@ -205,14 +205,14 @@ def main() -> None:
     parser.add_argument("--live-signals", type=int, default=50_000)
     options = parser.parse_args()
     warn_if_busy()
-    from alarms.receiving.mqtt import CLIENT_ID, TOPICS
+    from alarms.receiving.mqtt import TOPICS, Broker
 
     with world() as w:
         with psycopg.connect(w.postgres.url) as conn:
             fill(conn, options.devices)
         intake, demo = w.mosquitto.login("intake"), w.mosquitto.login("demo")
         everything = messages(options.rounds * options.signals + options.live_signals, options.devices)
-        open_session(intake, CLIENT_ID, list(TOPICS))
+        open_session(intake, Broker(**asdict(intake)).client_id, list(TOPICS))
         open_session(intake, LIMIT_CLIENT, [TOPIC])
         peer = None
         if not options.no_peer:

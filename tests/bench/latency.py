@@ -23,7 +23,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -183,9 +183,9 @@ def served(w: World) -> Iterator[str]:
         "LIANFANG_MQTT_URL": f"mqtt://{login.username}:{quote(login.password, safe='')}@{login.host}:{login.port}",
         "LIANFANG_HTTP_PORT": str(port),
     }
-    from alarms.receiving.mqtt import CLIENT_ID, TOPICS
+    from alarms.receiving.mqtt import TOPICS, Broker
 
-    open_session(login, CLIENT_ID, list(TOPICS))
+    open_session(login, Broker(**asdict(login)).client_id, list(TOPICS))
     url = f"http://127.0.0.1:{port}"
     processes = []
     try:

@@ -13,6 +13,7 @@ from alarms.receiving import mqtt
 from alarms.receiving.mqtt import Receiver
 from alarms.receiving.storing import Here
 from alarms.receiving.worker import Worker
+from api.embedded.mosquitto import Login
 from tests.integration.servers import Broker
 from tests.integration.serving import wait_until
 from tests.stories import RULES
@@ -21,14 +22,18 @@ LANES = 2
 Connect = Callable[[], psycopg.Connection[Any]]
 
 
+def broker_of(login: Login) -> mqtt.Broker:
+    """A login as the receiver is given it."""
+    return mqtt.Broker(host=login.host, port=login.port, username=login.username, password=login.password)
+
+
 @contextmanager
 def receiving_from(
     broker: Broker, database: Connect, kind: type[Here | Worker] = Here, **options: Any
 ) -> Iterator[Receiver]:
     """A receiver that runs in a thread and is connected; what it raises is raised at the end."""
-    login = broker.login("intake")
     receiver = Receiver(
-        mqtt.Broker(host=login.host, port=login.port, username=login.username, password=login.password),
+        broker_of(broker.login("intake")),
         [kind(database, RULES) for _ in range(LANES)],
         **options,
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
-from tests.integration.serving import Served, problem
+from api.routes import audit
+from tests.integration.serving import Served, problem, wait_until
 from tests.stories import CITY, OTHER_VILLAGE, VILLAGE, Seen, World
 
 TOWNSHIP = VILLAGE[:9] + "000"
@@ -242,6 +244,19 @@ def test_a_line_kept_elsewhere_shows_that_the_logs_end_was_cut_off(
     halves: list[dict[str, Any]] = [{"seq": 3}, {"hash": kept["hash"]}, {"seq": 3, "hash": "x"}]
     for half in halves:
         problem(chief.get("/api/v1/audit/verification", params=half), 422, "wrong-input")
+
+
+def test_the_log_is_looked_through_once_at_a_time(chief: httpx.Client, given: World) -> None:
+    """Each look may take minutes and one of four connections, by which dispatchers acknowledge."""
+    path = "/api/v1/audit/verification"
+    with ThreadPoolExecutor() as elsewhere:
+        given.conn.execute("LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE")
+        first = elsewhere.submit(chief.get, path)
+        wait_until(lambda: audit.VERIFYING.locked(), what="the first look")
+        problem(chief.get(path), 503, "busy")
+        given.conn.rollback()
+        assert first.result(20).status_code == 200
+    assert chief.get(path).json()["intact"]
 
 
 def test_open_incidents_show_their_handlers_new_name_and_the_feed_tells_it(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import signal
 import time
+from pathlib import Path
+
+import pytest
 
 from api.embedded.mosquitto import EmbeddedMosquitto, Login
+from api.services import Supervisor
+from api.up import server
 from tests.integration.processes import is_gone
 from tests.integration.servers import Broker, start
 from tests.integration.talking import WAIT_S, talking
@@ -151,3 +157,36 @@ def test_an_earlier_broker_that_is_still_there_is_stopped_first(fresh_broker: Br
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
+
+
+@pytest.mark.parametrize("left", ["half", "zeros"])
+async def test_a_store_that_cannot_be_read_is_put_aside(
+    fresh_broker: Broker, tmp_path: Path, left: str
+) -> None:
+    """A broker that never starts again loses more than what it held."""
+    login = fresh_broker.login("intake")
+    with talking(login, "lianfang-intake", persistent=True) as intake:
+        intake.subscribe("lianfang/v1/+/signal")
+    with talking(fresh_broker.login("demo")) as demo:
+        for _ in range(50):
+            demo.publish("lianfang/v1/ir-1/signal", b"x" * 100)
+    os.kill(fresh_broker.pid, signal.SIGTERM)
+    await asyncio.to_thread(os.waitpid, fresh_broker.pid, 0)
+    store = fresh_broker.folder / "store" / "mosquitto.db"
+    whole = store.read_bytes()
+    broken = whole[: len(whole) // 2] if left == "half" else bytes(len(whole))
+    store.write_bytes(broken)
+
+    said: list[str] = []
+    supervisor = Supervisor(tmp_path, said.append)
+    again = EmbeddedMosquitto(fresh_broker.folder)
+    await supervisor.start(server(again))
+    try:
+        assert again.is_ready()
+        (told,) = said
+        assert "cannot read what it kept" in told
+        (aside,) = store.parent.glob("mosquitto.db.broken-*")
+        assert str(aside) in told
+        assert aside.read_bytes() == broken
+    finally:
+        await supervisor.stop()

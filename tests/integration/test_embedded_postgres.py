@@ -201,6 +201,20 @@ def test_the_logins_of_intake_and_api_can_be_nothing_else(folder: Path, tmp_path
         stop(process)
 
 
+def test_a_lost_password_is_made_anew_and_lets_in(folder: Path) -> None:
+    """A folder brought back without it, a file that the power took: the superuser's is enough to mend it."""
+    postgres = EmbeddedPostgres(folder, for_tests=True)
+    stop(start(postgres))
+    (folder / "login.password").unlink()
+    (folder / "api.password").unlink()
+    process = start(postgres)
+    try:
+        for url in (postgres.url, postgres.role_urls["api"]):
+            psycopg.connect(url).close()
+    finally:
+        stop(process)
+
+
 def test_a_stale_lock_with_a_reused_pid_does_not_stop_it(folder: Path) -> None:
     """The lock's pid now belongs to an innocent process of the same account, which must live on."""
     postgres = EmbeddedPostgres(folder, for_tests=True)

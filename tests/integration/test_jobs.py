@@ -1,11 +1,16 @@
 """What falls due by the clock: partitions ahead, retention, sessions, tests, callers; and one machine at a time."""
 
+import os
+import select
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
-from api import jobs
+from api import doctor, heartbeat, jobs
+from api.ready import READY_FD
 from api.settings import Settings
 from tests.stories import World
 
@@ -84,6 +89,104 @@ def test_two_machines_do_not_sweep_at_once(
         assert jobs.sweep_once(owner_conn, sweep, settings) == 7
 
 
+def test_a_sweep_that_fails_keeps_no_other_from_its_turn(
+    owner_conn: psycopg.Connection, settings: Settings
+) -> None:
+    done: list[str] = []
+
+    def fail(conn: psycopg.Connection, _: Settings, __: datetime) -> int:
+        conn.execute("DELETE FROM no_such_table")
+        return 0
+
+    def succeed(_: psycopg.Connection, __: Settings, ___: datetime) -> int:
+        done.append("swept")
+        return 1
+
+    jobs.Round(settings, (jobs.Sweep("first", 60, fail), jobs.Sweep("second", 60, succeed))).sweep(owner_conn)
+    assert done == ["swept"]
+    heard = heartbeat.read_jobs(owner_conn)
+    assert heard is not None
+    assert heard.failing == {"first": 'relation "no_such_table" does not exist'}
+    owner_conn.commit()
+    assert [one.what for one in doctor.look_at_jobs(settings)] == [
+        'cannot do first: relation "no_such_table" does not exist'
+    ]
+
+
+NEVER_DONE = """
+import time
+from api.jobs import Sweep, run_jobs
+from api.settings import load_settings
+run_jobs(load_settings(), (Sweep("months", 60, lambda *_: time.sleep(600)),))
+"""
+
+
+def test_a_long_deletion_keeps_no_installation_from_starting(settings: Settings) -> None:
+    """`up` waits a minute for the jobs, and gives up the whole start."""
+    ours, theirs = os.pipe()
+    environment = os.environ | {"LIANFANG_DATABASE_URL": str(settings.database_url), READY_FD: str(theirs)}
+    process = subprocess.Popen([sys.executable, "-c", NEVER_DONE], env=environment, pass_fds=(theirs,))
+    os.close(theirs)
+    try:
+        ready, _, _ = select.select([ours], [], [], 20)
+        assert ready
+        assert os.read(ours, 1) == b"1"
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def test_a_clock_that_jumps_ahead_deletes_nothing_for_a_day(
+    owner_conn: psycopg.Connection, settings: Settings
+) -> None:
+    """All there is would be too old for a clock that is years ahead, and gone before anybody looks."""
+    deleted: list[datetime] = []
+
+    def forget(_: psycopg.Connection, __: Settings, now: datetime) -> int:
+        deleted.append(now)
+        return 1
+
+    def go() -> int:
+        begun_anew = jobs.Round(settings, (jobs.Sweep("forget", 60, forget, deletes=True),))
+        begun_anew.look_at_clock(owner_conn)
+        begun_anew.sweep(owner_conn)
+        owner_conn.commit()
+        return len(deleted)
+
+    def since_the_last_beat(interval: str) -> None:
+        owner_conn.execute("UPDATE heartbeats SET at = now() - %s::interval", [interval])
+        owner_conn.commit()
+
+    assert go() == 1, "an installation's first day"
+    since_the_last_beat("23 hours")
+    assert go() == 2, "a day off"
+    since_the_last_beat("3 years")
+    assert go() == 2, "the clock jumped"
+    assert go() == 2, "a restart does not make it believed"
+    (told,) = doctor.look_at_jobs(settings)
+    assert "delete nothing until" in told.what
+    since_the_last_beat("-3 years")
+    assert go() == 3, "the clock was set right"
+
+    since_the_last_beat("3 years")
+    assert go() == 3
+    owner_conn.execute(
+        "UPDATE heartbeats SET details = jsonb_set(details::jsonb, '{holds_until}',"
+        " to_jsonb(now() - interval '1 minute'))"
+    )
+    assert go() == 4, "it told the same for a day: so it is"
+
+
+def test_all_that_deletes_for_good_waits_for_a_clock_that_is_believed() -> None:
+    assert {sweep.name for sweep in jobs.SWEEPS if not sweep.deletes} == {
+        "make_partitions",
+        "end_tests",
+        "end_sessions",
+    }
+
+
 @pytest.mark.parametrize("sweep", jobs.SWEEPS, ids=lambda sweep: sweep.name)
 def test_every_sweep_runs_on_an_empty_installation(
     owner_conn: psycopg.Connection, settings: Settings, sweep: jobs.Sweep
@@ -110,7 +213,7 @@ def test_unknown_devices_are_forgotten_with_their_messages_or_once_they_are_know
         "UPDATE devices SET created_at = CASE device_id WHEN 'pir-2' THEN %s::timestamptz ELSE %s END",
         [NOW - timedelta(days=2), NOW],
     )
-    assert jobs.forget_unknown(owner_conn, settings, NOW) == 3
+    assert jobs.forget_unknown_devices(owner_conn, settings, NOW) == 3
     left = owner_conn.execute("SELECT publisher, child FROM unknown_devices ORDER BY 1, 2").fetchall()
     assert left == [("gw-1", "hall"), ("new", ""), ("pir-2", "")], "pir-2 still speaks with the wrong login"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,8 +13,10 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from api import live
+from api.embedded import endpoints
 from api.settings import Settings
 from tests.integration.listening import Listener
 from tests.integration.serving import Served, serve, wait_until
@@ -217,6 +221,31 @@ def test_the_feed_goes_on_when_its_own_connection_is_killed(
         listener.hears(last_seq(seen))
         assert set(listener.names) == {"change"}
         assert not listener.ended
+
+
+async def test_the_feed_goes_on_when_it_could_not_read_where_its_database_is(
+    settings: Settings, database_url: str
+) -> None:
+    """A process without free descriptors cannot open the file; what cannot be read here is a folder in its place."""
+    settings.var_dir.mkdir()
+    told = settings.var_dir / endpoints.FILE
+    told.mkdir()
+    feed = live.Feed(settings.model_copy(update={"database_url": None}))
+    with capture_logs() as logs:
+        await feed.start()
+        try:
+            async with asyncio.timeout(20):
+                await until(lambda: any(line["event"] == "feed_database_away" for line in logs))
+                told.rmdir()
+                told.write_text(json.dumps({"database_url": database_url}))
+                await until(lambda: feed.follows)
+        finally:
+            await feed.stop()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    while not holds():  # noqa: ASYNC110 - what it waits for tells nobody
+        await asyncio.sleep(0.02)
 
 
 def kill(servers: dict[str, Any], database_url: str, application: str) -> None:

@@ -50,8 +50,29 @@ async def test_a_full_disk_or_a_broker_that_ends_is_waited_for(
     keeping = asyncio.create_task(LoginKeeper(settings, broker, lambda: None, said.append).keep())
     await asyncio.wait_for(broker.done.wait(), 20)
     assert broker.written == ["ir-1"]
-    assert [line for line in said if "cannot be written" in line] == [
-        "the broker's logins cannot be written: [Errno 28] No space left on device; it is tried again"
+    assert [line for line in said if "cannot be" in line] == [
+        "the broker's logins cannot be brought up to date: [Errno 28] No space left on device; it is tried again"
     ]
+    keeping.cancel()
+    await asyncio.wait([keeping])
+
+
+async def test_a_database_that_refuses_is_said_and_waited_for(
+    settings: Settings, owner_conn: psycopg.Connection
+) -> None:
+    """An installation without its newest logins is better than none: `up` lives as long as this does."""
+    owner_conn.execute("ALTER TABLE device_credentials RENAME TO away")
+    owner_conn.commit()
+    said: asyncio.Queue[str] = asyncio.Queue()
+    broker = Unlucky(settings)
+    broker.faults.clear()
+    keeping = asyncio.create_task(LoginKeeper(settings, broker, lambda: None, said.put_nowait).keep())
+    assert await asyncio.wait_for(said.get(), 20) == (
+        "the broker's logins cannot be brought up to date: "
+        'relation "device_credentials" does not exist; it is tried again'
+    )
+    owner_conn.execute("ALTER TABLE away RENAME TO device_credentials")
+    owner_conn.commit()
+    await asyncio.wait_for(broker.done.wait(), 20)
     keeping.cancel()
     await asyncio.wait([keeping])

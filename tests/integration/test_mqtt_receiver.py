@@ -31,9 +31,9 @@ from api.database.pool import connect
 from api.embedded.mosquitto import EmbeddedMosquitto
 from api.settings import load_settings
 from tests.acceptance.fleet import until
-from tests.integration.receiving import Connect, receiving_from
+from tests.integration.receiving import Connect, broker_of, receiving_from
 from tests.integration.servers import Broker, start
-from tests.integration.talking import Talker
+from tests.integration.talking import Talker, talking
 from tests.stories import Seen, World
 
 END_CONNECTIONS = """
@@ -254,13 +254,14 @@ def test_a_broken_broker_connection_stores_every_message_once(
     """Another client takes the session over, again and again: what was not acknowledged comes again with DUP."""
     total = 300
     login = fresh_broker.login("intake")
+    client_id = broker_of(login).client_id
     with receiving_from(fresh_broker, database, batch_size=5) as receiver:
         for number in range(total):
             say(devices, f"pir-{number % 5}", n=number)
             if number % 100 == 50:
                 thief = mqtt.Client(
                     CallbackAPIVersion.VERSION2,
-                    client_id=receiving.CLIENT_ID,
+                    client_id=client_id,
                     protocol=mqtt.MQTTv5,
                     manual_ack=True,
                 )
@@ -274,6 +275,25 @@ def test_a_broken_broker_connection_stores_every_message_once(
         until(lambda: seen.count("signals") >= total, "not all came")
     assert seen.count("signals") == total
     assert sum(a["occurrence_count"] for a in seen.alarms) == total
+
+
+def test_no_other_login_can_take_the_session_with_all_that_waits(
+    fresh_broker: Broker, database: Connect, devices: Talker, seen: Seen
+) -> None:
+    """A broker gives a session to any login that asks by its name: strangers' devices must not know it."""
+    intake, stranger = fresh_broker.login("intake"), fresh_broker.login("enrol")
+    with receiving_from(fresh_broker, database):
+        pass
+    say(devices, "pir-1", text="waits")
+    guesses = ["lianfang-intake", "intake", broker_of(stranger).client_id]
+    guesses.append(receiving.Broker(host="", port=0, username="intake", password="").client_id)
+    assert broker_of(intake).client_id not in guesses
+    for guess in guesses:
+        with talking(stranger, guess) as thief:
+            assert thief.code is not None
+            assert not thief.code.is_failure
+    with receiving_from(fresh_broker, database):
+        until(lambda: seen.count("signals") == 1, "what waited is gone")
 
 
 @pytest.mark.parametrize("kind", [Here, Worker])

@@ -65,6 +65,37 @@ async def test_one_that_is_never_ready_is_given_up(tmp_path: Path) -> None:
     await supervisor.stop()
 
 
+async def test_what_can_be_mended_is_and_started_again_at_its_first_start_and_later(tmp_path: Path) -> None:
+    """By the words of the start that failed, and by no earlier ones."""
+    said: list[str] = []
+    broken = tmp_path / "broken"
+    broken.touch()
+    heard: list[str] = []
+
+    def mend(words: str) -> str:
+        heard.append(words.strip())
+        if "cracked" not in words or not broken.exists():
+            return ""
+        broken.unlink()
+        return "the bell was cracked, and is recast"
+
+    cracked = f"import os; os.path.exists({str(broken)!r}) and (print('cracked'), exit(1));"
+    supervisor = Supervisor(tmp_path, said.append)
+    await supervisor.start(Service(name="bell", command=python(cracked + ANNOUNCE + FOREVER), mend=mend))
+    assert said == ["the bell was cracked, and is recast"]
+    broken.touch()
+    first = supervisor.pid("bell")
+    assert first
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: any("runs again" in line for line in said))
+    assert said[1:3] == [
+        "bell was ended by SIGKILL; it is started again",
+        "the bell was cracked, and is recast",
+    ]
+    assert heard == ["cracked", "cracked"]
+    await supervisor.stop()
+
+
 async def test_the_last_started_stops_first_and_the_deaf_is_killed(tmp_path: Path) -> None:
     said: list[str] = []
     order = tmp_path / "order"

@@ -23,8 +23,10 @@ from api.embedded import endpoints
 from api.embedded.mosquitto import Login
 from api.embedded.ports import any_free
 from api.held import hold
+from api.services import Supervisor
 from api.settings import Settings, SettingsError, load_settings
-from tests.integration.processes import pid_of, processes_of
+from api.up import Up
+from tests.integration.processes import is_gone, pid_of, processes_of
 from tests.integration.talking import Talker
 from tests.integration.terminal import READY_S, ROOT, Terminal
 
@@ -100,6 +102,30 @@ def assert_a_new_device_gets_in_at_once(settings: Settings) -> None:
         return talker.code is not None and not talker.code.is_failure
 
     until(gets_in)
+
+
+async def test_what_breaks_beside_the_services_leaves_none_of_them_running(
+    settings: Settings, port: int
+) -> None:
+    """And is told once they have left in their order."""
+
+    class Broken(Up):
+        async def _look_when_wanted(self, supervisor: Supervisor) -> None:
+            raise RuntimeError("nobody saw this coming")
+
+    running: list[int] = []
+
+    async def leave(supervisor: Supervisor) -> None:
+        running.extend(pid for name in ("intake", "jobs", "serve") if (pid := supervisor.pid(name)))
+        supervisor.stopping.set()
+
+    settings = settings.model_copy(update={"http_port": port})
+    settings.model_fields_set.add("http_port")
+    with pytest.raises(RuntimeError, match="nobody saw this coming"):
+        await Broken(settings, print, when_up=leave).run()
+    assert len(running) == 3
+    assert all(is_gone(pid) for pid in running)
+    assert not (settings.var_dir / "endpoints.json").exists()
 
 
 @pytest.mark.timeout(300)

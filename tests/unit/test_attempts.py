@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.auth.attempts import BY_ADDRESS, BY_NAME, Attempts
+from api.auth.attempts import BY_ADDRESS, BY_NAME, Attempts, neighbourhood
 
 
 class Clock:
@@ -77,3 +77,27 @@ def test_the_audit_log_does_not_grow_with_the_guesses(attempts: Attempts, clock:
         attempts.reserve("wang", "10.0.0.1")
         noted += attempts.noteworthy("wang", "10.0.0.1")
     assert noted == BY_NAME.free
+
+
+def test_one_machines_many_addresses_are_one_guesser(attempts: Attempts) -> None:
+    """Whoever has an address of IPv6 has 2^64 of them."""
+    begun = [attempts.reserve("wang", f"2001:db8:0:7::{n:x}") == 0 for n in range(1, 100)]
+    assert begun == [True] * BY_NAME.free + [False] * (99 - BY_NAME.free)
+    assert attempts.wait_s("wang", "2001:db8:0:8::1") == 0, "another network"
+    attempts.succeeded("wang", "2001:db8:0:7:ffff::1")
+    assert attempts.wait_s("wang", "2001:db8:0:7::1") == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "counted_as"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("2001:db8:0:7:a:b:c:d", "2001:db8:0:7::/64"),
+        ("", ""),
+        ("testclient", "testclient"),
+    ],
+)
+def test_addresses_are_told_apart_where_machines_are(address: str, counted_as: str) -> None:
+    assert neighbourhood(address) == counted_as

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -138,6 +139,39 @@ def test_what_a_removed_package_left_behind_is_no_service(machine: Machine) -> N
 
 def test_nothing_is_disabled_that_did_not_come(machine: Machine) -> None:
     assert install(machine, ":") == []
+
+
+def test_an_installation_that_the_power_broke_off_is_brought_to_its_end(machine: Machine) -> None:
+    """Nothing of it stays: this machine's other packages start their services again, as the operator had them do."""
+    policy = machine.root / "usr/sbin/policy-rc.d"
+    policy.write_text("#!/bin/sh\n# the operator's\nexit 0\n")
+    machine.program("dpkg", 'echo "dpkg $*" >>"$ROOT/told"')
+    machine.program("apt-get", f"{BRINGS_BOTH} kill -9 $PPID")
+    assert AS_ROOT
+    assert machine.run(AS_ROOT.group(1), "some-package").returncode == -signal.SIGKILL
+    assert "exit 101" in policy.read_text()
+
+    machine.program("apt-get", ":")
+    done = machine.run(AS_ROOT.group(1))
+    assert done.returncode == 0, done.stderr
+    assert machine.told == ["dpkg --configure -a", *BOTH_DISABLED], (
+        "it was not the operator who brought these"
+    )
+    assert "the operator's" in policy.read_text()
+    assert [file.name for file in policy.parent.iterdir()] == ["policy-rc.d"]
+    assert not list((machine.root / "etc/postgresql-common/createcluster.d").iterdir())
+
+
+def test_one_that_was_broken_off_is_seen_though_nothing_is_missing(machine: Machine) -> None:
+    (machine.root / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\n# lianfang: mosquitto\nexit 101\n")
+    machine.program("id", "echo 0")
+    machine.program("dpkg", ":")
+    script = "log=$ROOT; find_missing() { missing=; }; install_missing run"
+    done = functions(machine, script)
+    assert done.returncode == 0, done.stderr
+    assert "was broken off" in done.stdout
+    assert not (machine.root / "usr/sbin/policy-rc.d").exists()
+    assert functions(machine, script).stdout == ""
 
 
 def functions(machine: Machine, script: str) -> subprocess.CompletedProcess[str]:

@@ -1,12 +1,14 @@
 """Settings: read when asked, never at import; documented in one table; wrong ones are named in plain words."""
 
 import errno
+import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api import settings
+from api.database.pool import DatabaseUnavailable, conninfo
 from api.settings import Settings, SettingsError, load_settings
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
@@ -100,3 +102,19 @@ def test_the_address_for_a_browser(host: str, url: str) -> None:
 def test_var_dir_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert Settings(var_dir=Path("state")).var_dir == tmp_path / "state"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresq://u:hush@h/db",
+        "postgresql://u:hush hush@h/db",
+        "postgresql://u:hush@[h/db",
+        "postgresql://u:hush%x@h/d",
+    ],
+)
+def test_a_databases_url_that_cannot_be_read_is_said_without_its_password(url: str) -> None:
+    """The driver's own words repeat it, and every log that tells that the database is away would keep it."""
+    with pytest.raises(DatabaseUnavailable, match="it must look like postgresql://") as told:
+        conninfo(load_settings(database_url=url), "api")
+    assert "hush" not in "".join(traceback.format_exception(told.value))
