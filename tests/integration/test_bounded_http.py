@@ -126,9 +126,8 @@ def test_what_was_asked_in_full_is_answered_for_as_long_as_it_takes(address: tup
         connection.settimeout(20)
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
-        time.sleep(
-            1.5 * SOON_S
-        )  # longer than a request may take to come, shorter than a connection is kept for the next
+        # Longer than a request may take to come, shorter than a connection is kept for the next.
+        time.sleep(1.5 * SOON_S)
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
 
