@@ -145,7 +145,8 @@ def _load(
     from alarms.registry import audit
     from alarms.registry.credentials import RESERVED_USERNAMES
     from api.devices import COMMAND_LINE, without_login
-    from gis.load import Options, load
+    from gis.load import load
+    from gis.load_checks import Options
     from gis.tables import LoadError, read_table
 
     options = Options(

@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from shapely.geometry import box
 
-from gis.load import Loaded, Options, load
+from gis.load import Loaded, load
+from gis.load_checks import Options
 from gis.tables import read_table
 
 VILLAGE, NEXT_VILLAGE, ZONE_VILLAGE = "411202001001", "411202001002", "411271560200"
