@@ -114,16 +114,15 @@ def draw(
     with plain_errors(), _owner() as conn:
         try:
             code = codes.parse(division) if division else None
-            done = grids.draw(conn, sites_per_cell, code, progress=say)
-            faults = grids.check_grid_cells(conn, code)
+            with conn.transaction():
+                done = grids.draw(conn, sites_per_cell, code, progress=say)
+                faults = grids.check_grid_cells(conn, code)
+                drawn = {"drawn": done.drawn}
+                audit.write(conn, COMMAND_LINE, "grids.draw", f"division/{code or 'all'}", details=drawn)
         except codes.DivisionCodeError as error:
             raise fail(str(error), 2) from error
         except DrawingError as error:
             raise fail(str(error)) from error
-        conn.commit()
-        audit.write(
-            conn, COMMAND_LINE, "grids.draw", f"division/{code or 'all'}", details={"drawn": done.drawn}
-        )
         conn.commit()
     say(
         f"{done.drawn:,} cells drawn in {done.villages:,} villages, {done.closed:,} closed; "
@@ -161,15 +160,17 @@ def _load(
     with plain_errors(), _refusals(refused) as out, _owner() as conn:
         try:
             say(f"reading {file}")
-            done = load(conn, what, read_table(file, encoding=encoding, layer=layer), options, say)
+            table = read_table(file, encoding=encoding, layer=layer)
+            with conn.transaction():  # nothing is loaded without its line
+                done = load(conn, what, table, options, say)
+                if done.stored:
+                    counts = {"read": done.read, "added": done.added, "changed": done.changed}
+                    audit.write(conn, COMMAND_LINE, f"load.{what}", f"file/{file.name}", details=counts)
         except LoadError as error:
             raise fail(str(error)) from error
         conn.commit()
         say("counting anew what queries are planned by")
         conn.execute("ANALYZE divisions, grid_cells, sites, contacts, devices")
-        if done.stored:
-            counts = {"read": done.read, "added": done.added, "changed": done.changed}
-            audit.write(conn, COMMAND_LINE, f"load.{what}", f"file/{file.name}", details=counts)
         conn.commit()
         _tell_refused(done.refused, out)
         missing = len(without_login(conn)) if what == "devices" else 0

@@ -39,9 +39,8 @@ def decode(publisher: str, rest: list[str], message: RawMessage) -> Decoded:
         case ["events"]:
             try:
                 return _event(publisher, json_object(message.payload))
-            except (
-                UndecodableMessage
-            ) as error:  # whoever looks at what was rejected must not find a name either
+            except UndecodableMessage as error:
+                # Whoever looks at what was rejected must not find a name either.
                 raise UndecodableMessage(str(error), keep=False) from error
         case ["reviews"]:
             return _nothing("a review groups events that came on their own")

@@ -98,9 +98,8 @@ def _signal(publisher: str, child: str | None, body: dict[str, Any], doubts: lis
     message_id: str | None = None
     if (value := body.get("id")) is not None:
         known += 1
-        message_id = (
-            text_of(value, "id", ID_LIMIT) or None
-        )  # "" is none: twice the same it would be a duplicate
+        # "" is none: twice the same it would be a duplicate.
+        message_id = text_of(value, "id", ID_LIMIT) or None
     occurred_at: datetime | None = None
     if (value := body.get("time")) is not None:
         known += 1
