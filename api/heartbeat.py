@@ -35,6 +35,8 @@ class Heartbeat:
     """Whether the broker lets it in."""
     stored: int
     """Messages stored since it started."""
+    connected_at: datetime | None = None
+    """When the broker let it in last, as far as it knew; None: not yet."""
 
     @property
     def is_stale(self) -> bool:
@@ -70,13 +72,6 @@ def read(conn: psycopg.Connection[Any]) -> Heartbeat | None:
     return _heartbeat(conn.cursor(row_factory=tuple_row).execute(_READ, [INTAKE]).fetchone())
 
 
-def last_connected(conn: psycopg.Connection[Any]) -> datetime | None:
-    """When the intake last said that the broker lets it in; None when it never did on this database."""
-    row = conn.cursor(row_factory=tuple_row).execute(_READ, [INTAKE]).fetchone()
-    told = None if row is None else row[1].get("connected_at")
-    return None if told is None else datetime.fromisoformat(told)
-
-
 def read_jobs(conn: psycopg.Connection[Any]) -> JobsHeartbeat | None:
     """The jobs' last word; None when they never ran on this database."""
     row = conn.cursor(row_factory=tuple_row).execute(_READ_JOBS, [JOBS]).fetchone()
@@ -101,4 +96,10 @@ async def read_async(conn: psycopg.AsyncConnection[Any]) -> Heartbeat | None:
 def _heartbeat(row: tuple[Any, ...] | None) -> Heartbeat | None:
     if row is None:
         return None
-    return Heartbeat(age_s=row[0], connected=row[1]["connected"], stored=row[1]["stored"])
+    at = row[1].get("connected_at")
+    return Heartbeat(
+        age_s=row[0],
+        connected=row[1]["connected"],
+        stored=row[1]["stored"],
+        connected_at=datetime.fromisoformat(at) if at else None,
+    )

@@ -38,7 +38,8 @@ def run_intake(settings: Settings) -> None:
     """Receive until SIGTERM or Ctrl-C; the batch at hand is finished first."""
     heart = _Heart(settings)
     with _open_connection(settings) as conn:  # say at once when the database is away or not prepared
-        away_since = heartbeat.last_connected(conn)
+        before = heartbeat.read(conn)
+    away_since = None if before is None else before.connected_at
     receiver = make_receiver(settings, mqtt_login(settings, "intake"), heart.on_batch, away_since)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: receiver.stop())

@@ -93,6 +93,10 @@ def test_what_cannot_be_drawn_leaves_all_as_it_was(ground: psycopg.Connection[An
     assert _codes(ground) == before
 
 
+def no_line(*_: object, **__: object) -> None:
+    raise psycopg.OperationalError("the server closed the connection")
+
+
 def test_the_commands_as_an_operator_types_them(
     ground: psycopg.Connection[Any], database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +119,11 @@ def test_the_commands_as_an_operator_types_them(
     )
     assert nowhere.exit_code == 1
     assert "cannot be written: No such file or directory" in nowhere.output
+    assert ground.execute("SELECT count(*) FROM sites WHERE external_ref = 'x1'").fetchone() == (0,)
+    ground.rollback()
+    with monkeypatch.context() as broken:
+        broken.setattr("alarms.registry.audit.write", no_line)
+        run.invoke(load_app, ["sites", str(file), "--crs", "GCJ-02"])
     assert ground.execute("SELECT count(*) FROM sites WHERE external_ref = 'x1'").fetchone() == (0,)
     ground.rollback()
     done = run.invoke(load_app, ["sites", str(file), "--crs", "GCJ-02", "--refused", str(refused)])

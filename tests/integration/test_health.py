@@ -96,20 +96,23 @@ def test_the_heart_remembers_when_the_broker_was_last_there(
     heart, receiver = intake._Heart(settings), Connected()
     thread = threading.Thread(target=heart.beat, args=(cast("Receiver", receiver),))
     with connect(settings, "intake", autocommit=True) as conn:
-        assert heartbeat.last_connected(conn) is None
+        assert heartbeat.read(conn) is None
         thread.start()
         try:
             wait_until(lambda: heartbeat.read(conn), 10, "the first beat")
             receiver.connected = False
             wait_until(lambda: (beat := heartbeat.read(conn)) and not beat.connected, 10, "that it is lost")
-            last = heartbeat.last_connected(conn)
+            lost = heartbeat.read(conn)
+            assert lost is not None
+            assert lost.connected_at is not None
             told = conn.execute("SELECT at FROM heartbeats").fetchone()
             wait_until(
                 lambda: conn.execute("SELECT at FROM heartbeats").fetchone() != told, 10, "the next beat"
             )
-            assert heartbeat.last_connected(conn) == last, "it beats on, without the broker"
+            later = heartbeat.read(conn)
+            assert later is not None
+            assert later.connected_at == lost.connected_at, "it beats on, without the broker"
         finally:
             heart.stop()
             thread.join()
-    assert last is not None
-    assert began <= last <= datetime.now(UTC)
+    assert began <= lost.connected_at <= datetime.now(UTC)
